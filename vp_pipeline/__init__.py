@@ -1,0 +1,1 @@
+"""vp-pipeline: cross-exchange volume profiles, session volatility and strategy tearsheets."""
