@@ -1,0 +1,236 @@
+"""The markets file: which instruments, markets and klines the platform keeps.
+
+Here belong the shape of `markets.toml`, its validation and the errors that name the line. What an
+exchange is called or can do belongs to `exchanges`; how rows are keyed in Postgres to `storage`.
+"""
+
+import re
+import tomllib
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
+
+SHIPPED = Path(__file__).with_name("markets.toml")
+
+Asset = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,12}$")]
+Interval = Literal["1m", "5m", "15m", "1h", "1d"]
+INTERVAL_MINUTES: dict[Interval, int] = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "1d": 1440}
+
+
+class CatalogError(ValueError):
+    """The markets file cannot be used; the message names the file, the line and the remedy."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Instrument(_Entry):
+    """One base asset, aggregated over all its markets."""
+
+    row_size: Annotated[float, Field(gt=0, strict=False)]
+    lead: str
+
+
+class Market(_Entry):
+    """One spot market of one exchange. `exchange` is the ccxt id; `volume_unit` what the wire counts in."""
+
+    exchange: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+$")]
+    symbol: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,12}/[A-Z0-9]{1,12}$")]
+    volume_unit: Literal["base", "quote"] = "base"
+    retired: date | None = None
+
+    @property
+    def base(self) -> str:
+        """BTC of BTC/USDT."""
+        return self.symbol.split("/")[0]
+
+    @property
+    def quote(self) -> str:
+        """USDT of BTC/USDT."""
+        return self.symbol.split("/")[1]
+
+    @property
+    def name(self) -> str:
+        """What people read: `binance BTC/USDT`."""
+        return f"{self.exchange} {self.symbol}"
+
+    @property
+    def path(self) -> tuple[str, str]:
+        """What keys are made of: ("binance", "btc_usdt")."""
+        return self.exchange, self.symbol.replace("/", "_").lower()
+
+
+class Span(_Entry):
+    """A recorded stretch of time, both ends UTC, half-open."""
+
+    start: datetime
+    end: datetime
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("start and end need a time zone: write 2023-03-09T00:00:00Z")
+        if self.start >= self.end:
+            raise ValueError("start must be before end")
+        return self
+
+    @property
+    def window(self) -> Window:
+        """The same as a window in UTC."""
+        return Window(self.start.astimezone(UTC), self.end.astimezone(UTC))
+
+    @property
+    def hours(self) -> Window:
+        """The whole hours it touches."""
+        return Window(floor(self.window.start, HOUR), ceil(self.window.end, HOUR))
+
+    @property
+    def days(self) -> Window:
+        """The whole days it touches."""
+        return Window(floor(self.window.start, DAY), ceil(self.window.end, DAY))
+
+
+class Klines(_Entry):
+    """The bars of one USD-M perpetual; `recorded` only where they come from a recording."""
+
+    symbol: Asset
+    interval: Interval = "5m"
+    recorded: Span | None = None
+
+
+class Strategies(_Entry):
+    """The perpetuals whose daily returns the strategies trade, and the first day of the history."""
+
+    symbols: Annotated[tuple[Asset, ...], Field(min_length=1, strict=False)]
+    start: date
+    recorded: Span | None = None
+
+
+class Recording(_Entry):
+    """What a replayed catalog's minute candles cover: the hull, and each recorded stretch of it."""
+
+    minutes: Annotated[tuple[Span, ...], Field(strict=False)] = ()
+
+
+class Catalog(_Entry):
+    """Everything the markets file says, checked as a whole."""
+
+    instruments: dict[Asset, Instrument] = {}
+    markets: Annotated[tuple[Market, ...], Field(strict=False)] = ()
+    klines: Annotated[tuple[Klines, ...], Field(strict=False)] = ()
+    strategies: Strategies | None = None
+    recording: Recording | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [market.name for market in self.markets]
+        live = {market.name: market for market in self.markets if market.retired is None}
+        for index, market in enumerate(self.markets):
+            if market.name in names[:index]:
+                raise _Located(("markets", index), f"{market.name} is listed twice: remove one")
+            if market.base not in self.instruments:
+                raise _Located(
+                    ("markets", index, "symbol"),
+                    f"no instrument {market.base}: add [instruments.{market.base}] with row_size and lead",
+                )
+        for base, instrument in self.instruments.items():
+            lead = live.get(instrument.lead)
+            if lead is None or lead.base != base:
+                raise _Located(
+                    ("instruments", base, "lead"),
+                    f"{instrument.lead!r} is not a live {base} market of this file: "
+                    f"name one as 'exchange {base}/QUOTE'",
+                )
+        keys = [(kline.symbol, kline.interval) for kline in self.klines]
+        for index, key in enumerate(keys):
+            if key in keys[:index]:
+                raise _Located(("klines", index), f"{key[0]} {key[1]} is listed twice: remove one")
+        return self
+
+    def live_markets(self, base: str | None = None) -> tuple[Market, ...]:
+        """Markets that still trade, in the file's order; of one base if given."""
+        return tuple(m for m in self.markets if m.retired is None and base in (None, m.base))
+
+    def kline_key(self, kline: Klines) -> str:
+        """The asset name of a kline series: the symbol, with the interval where one symbol has several."""
+        several = sum(other.symbol == kline.symbol for other in self.klines) > 1
+        return f"{kline.symbol.lower()}_{kline.interval}" if several else kline.symbol.lower()
+
+
+class _Located(ValueError):
+    """A complaint that knows which key it is about."""
+
+    def __init__(self, location: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+def load_catalog(path: Path) -> Catalog:
+    """Read and check a markets file.
+
+    Raises:
+        CatalogError: the file is missing, is not TOML, or says something that cannot be; the message
+            reads `file:line: what is wrong`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read ({error.strerror}): set VP_MARKETS_FILE") from error
+    except UnicodeDecodeError as error:
+        raise CatalogError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    try:
+        return Catalog.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{path}: is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise CatalogError("\n".join(_complaints(path, text, error))) from error
+
+
+def _complaints(path: Path, text: str, error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        cause = problem.get("ctx", {}).get("error")
+        location = cause.location if isinstance(cause, _Located) else problem["loc"]
+        what = str(cause) if cause is not None else problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            what = "unknown key: remove it or correct its spelling"
+        elif problem["type"] == "missing":
+            what = "missing: add it"
+        elif "input" in problem and cause is None:
+            what += f" (found {problem['input']!r})"
+        where = ".".join(str(part) for part in location)
+        lines.append(f"{path}:{_line_of(text, location)}: {where}: {what}")
+    return lines
+
+
+def _line_of(text: str, location: tuple[str | int, ...]) -> int:
+    """The line that a location of the parsed file came from; its table's line where a key is missing."""
+    lines = text.splitlines()
+    table, first = list(location), 1
+    for depth in range(len(location), 0, -1):
+        found = _header_line(lines, location[:depth])
+        if found is not None:
+            table, first = list(location[depth:]), found
+            break
+    for number in range(first, len(lines) + 1):
+        line = lines[number - 1].strip()
+        if number > first and line.startswith("["):
+            break
+        if table and re.match(rf"{re.escape(str(table[0]))}\s*[=.]", line):
+            return number
+    return first
+
+
+def _header_line(lines: list[str], location: tuple[str | int, ...]) -> int | None:
+    if isinstance(location[-1], int):
+        name, wanted, brackets = ".".join(map(str, location[:-1])), location[-1], (r"\[\[", r"\]\]")
+    else:
+        name, wanted, brackets = ".".join(map(str, location)), 0, (r"\[", r"\]")
+    header = re.compile(rf"^\s*{brackets[0]}\s*{re.escape(name)}\s*{brackets[1]}")
+    numbers = [number for number, line in enumerate(lines, 1) if header.match(line)]
+    return numbers[wanted] if wanted < len(numbers) else None

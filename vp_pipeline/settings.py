@@ -1,0 +1,118 @@
+"""Every environment variable the platform reads, checked once, when a process starts.
+
+Here belong names, defaults and their validation. What the markets file may say is in `catalog`;
+nothing else in the package reads `os.environ`.
+"""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vp_pipeline.catalog import SHIPPED, Catalog, load_catalog
+from vp_pipeline.windows import DAY, HOUR, Window, floor
+
+Source = Literal["live", "sandbox", "replay"]
+LABELS: dict[Source, str | None] = {"live": None, "sandbox": "SIMULATED DATA", "replay": "RECORDED DATA"}
+
+
+class SettingsError(ValueError):
+    """An environment variable cannot be used; the message names it and the remedy."""
+
+
+class Settings(BaseSettings):
+    """The environment variables, each with the prefix VP_."""
+
+    model_config = SettingsConfigDict(env_prefix="VP_", frozen=True)
+
+    home: Path = Field(Path(".vp/live"), description="Folder of this installation's database, logs and state.")
+    source: Source = Field("live", description="Where candles come from: live, sandbox or replay.")
+    markets_file: Path = Field(SHIPPED, description="The markets file.")
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://postgres@127.0.0.1/vp"), description="Postgres of candles, tables and artifacts."
+    )
+    exchange_url: AnyHttpUrl | None = Field(
+        None, description="Sandbox server that stands in for every exchange; required unless the source is live."
+    )
+    site_url: AnyHttpUrl = Field(
+        AnyHttpUrl("http://127.0.0.1:8080"), description="Address of the website, used in links to artifacts."
+    )
+    hourly_start: datetime | None = Field(
+        None, description="First hour of the live partitions; the start of last month if not set."
+    )
+
+    @field_validator("hourly_start")
+    @classmethod
+    def _whole_hour(cls, value: datetime | None) -> datetime | None:
+        if value is None:
+            return None
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if value != floor(value, HOUR):
+            raise ValueError("must be a whole hour, such as 2026-01-01T00:00:00Z")
+        return value
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The markets file, read and checked."""
+        return load_catalog(self.markets_file)
+
+    @property
+    def label(self) -> str | None:
+        """What every page and artifact must say of its data; None on live data."""
+        return LABELS[self.source]
+
+    def exchange_host(self, exchange: str) -> str | None:
+        """Base address that replaces an exchange's own; None on live."""
+        return f"{str(self.exchange_url).rstrip('/')}/{exchange}" if self.exchange_url else None
+
+    def artifact_url(self, name: str, partition: str = "") -> str:
+        """Address that downloads an artifact."""
+        path = f"{name}/{partition}" if partition else name
+        return f"{str(self.site_url).rstrip('/')}/artifacts/{path}?download=1"
+
+    def first_hour(self, now: datetime) -> datetime:
+        """First hour of the live partitions.
+
+        Without a setting it moves with the calendar, a month at a time: the hourly keys stay
+        within 62 days, however long the platform runs.
+        """
+        if self.hourly_start is not None:
+            return self.hourly_start
+        last_month = floor(now, DAY).replace(day=1) - DAY
+        return last_month.replace(day=1)
+
+    def recorded_minutes(self) -> Window | None:
+        """The hours a recording's minute candles cover; None without a recording or without minutes."""
+        recording = self.catalog.recording
+        if recording is None or not recording.minutes:
+            return None
+        hull = recording.minutes[0].hours
+        for span in recording.minutes[1:]:
+            hull = hull.hull(span.hours)
+        return hull
+
+
+def load_settings() -> Settings:
+    """The settings of this process, with the markets file already checked.
+
+    Raises:
+        SettingsError: a variable cannot be used.
+        CatalogError: the markets file cannot be used.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        lines = [
+            f"VP_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from error
+    if settings.source != "live" and settings.exchange_url is None:
+        raise SettingsError(f"VP_EXCHANGE_URL: needed with VP_SOURCE={settings.source}: the sandbox's address")
+    if settings.source == "live" and settings.exchange_url is not None:
+        raise SettingsError("VP_EXCHANGE_URL: set, but VP_SOURCE is live: unset one; data would be mislabelled")
+    assert settings.catalog
+    return settings

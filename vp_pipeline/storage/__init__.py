@@ -1,0 +1,1 @@
+"""Postgres: schema, rows in and out, artifacts. Nothing here computes or draws."""

@@ -1,0 +1,49 @@
+"""Market numbers, and candles of several markets at once.
+
+Here belongs what is asked of Postgres by market name. Single-series reads and all writes are in `rows`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from vp_pipeline.storage.rows import Connection, frame_of
+from vp_pipeline.storage.tables import CANDLE
+from vp_pipeline.windows import Window
+
+MarketName = tuple[str, str]
+
+
+def market_ids(connection: Connection, markets: Sequence[MarketName]) -> dict[MarketName, int]:
+    """The number of each (exchange, symbol), given now to those that have none."""
+    exchanges, symbols = [m[0] for m in markets], [m[1] for m in markets]
+    known = "SELECT exchange, symbol, market_id FROM market JOIN unnest(%s::text[], %s::text[]) AS asked (exchange, symbol) USING (exchange, symbol)"
+    found = connection.execute(known, [exchanges, symbols]).fetchall()
+    if len(found) < len(set(markets)):
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO market (exchange, symbol) VALUES (%s, %s) ON CONFLICT DO NOTHING", list(markets)
+            )
+        found = connection.execute(known, [exchanges, symbols]).fetchall()
+    return {(exchange, symbol): number for exchange, symbol, number in found}
+
+
+def read_candles(connection: Connection, numbers: Sequence[int], window: Window) -> pd.DataFrame:
+    """Candles of these markets within the window, by market and time; columns of the candle table."""
+    columns = ", ".join(CANDLE.columns)
+    rows = connection.execute(
+        f"SELECT {columns} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s"  # noqa: S608  # constant names
+        " ORDER BY market_id, open_time",
+        [list(numbers), window.start, window.end],
+    ).fetchall()
+    return frame_of(rows, CANDLE.columns)
+
+
+def count_by_hour(connection: Connection, numbers: Sequence[int], window: Window) -> Mapping[tuple[int, object], int]:
+    """Stored candles by (market number, hour)."""
+    rows = connection.execute(
+        "SELECT market_id, date_trunc('hour', open_time, 'UTC'), count(*) FROM candle"
+        " WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s GROUP BY 1, 2",
+        [list(numbers), window.start, window.end],
+    ).fetchall()
+    return {(number, hour): count for number, hour, count in rows}
