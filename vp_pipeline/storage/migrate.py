@@ -4,16 +4,16 @@ Here belongs running the migrations; each change of the schema is a file in `mig
 """
 
 from importlib import resources
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-# Any constant: whoever migrates takes this lock, so that two starts at once do not collide.
+# Any constant: whoever creates or migrates takes this lock, so that two starts at once do not collide.
 _LOCK = 7_620_518
 
 
@@ -21,23 +21,33 @@ def create_database(url: str) -> bool:
     """Create the database that `url` names, if it is not there; whether it was created.
 
     Raises:
+        ValueError: the address names no database.
         psycopg.OperationalError: the server cannot be reached.
     """
-    parts = urlsplit(url)
-    name = parts.path.lstrip("/")
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
+    name = conninfo_to_dict(url).get("dbname")
+    if not name:
+        raise ValueError("the database's address names no database: end it with /name")
+    with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return False
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(name))))
         return True
 
 
 def upgrade(url: str) -> None:
-    """Apply the migrations that the database lacks, all or none."""
+    """Apply the migrations that the database lacks, all or none.
+
+    Raises:
+        psycopg.OperationalError: the database cannot be reached.
+    """
     config = Config()
-    config.set_main_option("script_location", str(resources.files("vp_pipeline.storage") / "migrations"))
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    # Alembic's configuration reads % as the start of a placeholder.
+    folder = str(resources.files("vp_pipeline.storage") / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    with psycopg.connect(url) as session:
+        engine = create_engine("postgresql+psycopg://", creator=lambda: session, poolclass=NullPool)
+        with engine.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")

@@ -1,0 +1,52 @@
+"""Fixtures every test folder shares; those of one folder live beside its tests."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from vp_pipeline.storage import embedded, migrate
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def recorded_data() -> Path:
+    """The folder of recorded market data, or a skip that says how to provide it."""
+    folder = Path(os.environ.get("VP_RECORDED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no recorded market data in {folder}: set VP_RECORDED_DATA to a replay folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[embedded.EmbeddedPostgres]:
+    """A PostgreSQL server for this test run; `postgres_server.url(name)` is a database's address."""
+    # Not pytest's folder: as root the server runs as another user, whom pytest would lock out again.
+    with tempfile.TemporaryDirectory(prefix="vp-tests-") as folder:
+        server = embedded.start(Path(folder))
+        try:
+            with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres_server: embedded.EmbeddedPostgres) -> Iterator[str]:
+    """Address of a fresh database with the current schema, for the tests of one module."""
+    name = f"test_{next(_numbers)}"
+    url = postgres_server.url(name)
+    migrate.create_database(url)
+    migrate.upgrade(url)
+    yield url
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
