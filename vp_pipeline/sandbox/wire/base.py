@@ -132,6 +132,10 @@ class Wire(ABC):
             return None
         return self._markets.get(query.parameters.get(endpoint.market_parameter, ""))
 
+    def currency_names(self) -> list[str]:
+        """Every currency of the listing, in order."""
+        return sorted({name for market in self.listing for name in (market.base, market.quote)})
+
     def step(self, query: Query, parameter: str, default: str | None = None) -> int:
         """The candle length asked for, in ms."""
         name = query.text(parameter, default)
@@ -171,6 +175,11 @@ class Wire(ABC):
 def numbered(unit_ms: int, *names: str) -> dict[str, int]:
     """Timeframes of an exchange that names them by their length in some unit."""
     return {str(STEPS_MS[name] // unit_ms): STEPS_MS[name] for name in names}
+
+
+def named(rename: Callable[[str], str], *names: str) -> dict[str, int]:
+    """Timeframes of an exchange that has its own names for them; without `names`, all there are."""
+    return {rename(name): STEPS_MS[name] for name in names or STEPS_MS}
 
 
 def texts(values: Floats) -> list[str]:

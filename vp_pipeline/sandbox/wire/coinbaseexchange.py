@@ -79,9 +79,9 @@ class CoinbaseExchange(Wire):
 
     def currencies(self, _: Query) -> Json:
         """Every currency of the listing."""
-        names = sorted({name for market in self.listing for name in (market.base, market.quote)})
         return [
-            {"id": name, "name": name, "status": "online", "max_precision": "0.00000001"} for name in names
+            {"id": name, "name": name, "status": "online", "max_precision": "0.00000001"}
+            for name in self.currency_names()
         ]
 
     def time(self, query: Query) -> Json:

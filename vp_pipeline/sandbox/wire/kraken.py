@@ -101,11 +101,10 @@ class Kraken(Wire):
 
     def assets(self, _: Query) -> Json:
         """Every currency of the listing, by id."""
-        names = {name for market in self.listing for name in (market.base, market.quote)}
         return _result(
             {
                 _asset(name): {"altname": _SHORT.get(name, name), "decimals": 10, "status": "enabled"}
-                for name in sorted(names)
+                for name in self.currency_names()
             }
         )
 
