@@ -65,6 +65,7 @@ class Bitstamp(Wire):
         return [
             {
                 "name": market.symbol,
+                "description": f"{market.base} / {market.quote}",
                 "market_symbol": self.market_id(market),
                 "market_type": "SPOT",
                 "base_currency": market.base,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vp_pipeline.sandbox.candles import STEPS_MS, Market
+from vp_pipeline.sandbox.candles import Market
 from vp_pipeline.sandbox.wire.base import (
     BadParameterError,
     Endpoint,
@@ -12,6 +12,7 @@ from vp_pipeline.sandbox.wire.base import (
     Wire,
     WireError,
     counts,
+    named,
     seconds,
 )
 
@@ -30,7 +31,7 @@ class Htx(Wire):
     """`from` and `to` in seconds, both inclusive; size 150, at most 1000."""
 
     exchange = "htx"
-    timeframes = dict(zip(_NAMES.values(), map(STEPS_MS.__getitem__, _NAMES), strict=True))
+    timeframes = named(_NAMES.__getitem__, *_NAMES)
 
     def endpoints(self) -> Sequence[Endpoint | MarketEndpoint]:
         """Candles, symbols, currencies and time."""
