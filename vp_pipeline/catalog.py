@@ -32,7 +32,7 @@ class _Entry(BaseModel):
 class Instrument(_Entry):
     """One base asset, aggregated over all its markets."""
 
-    row_size: Annotated[float, Field(gt=0, strict=False)]
+    row_size: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     lead: str
 
 
@@ -132,16 +132,16 @@ class Catalog(_Entry):
         live = {market.name: market for market in self.markets if market.retired is None}
         for index, market in enumerate(self.markets):
             if market.name in names[:index]:
-                raise _Located(("markets", index), f"{market.name} is listed twice: remove one")
+                raise _LocatedError(("markets", index), f"{market.name} is listed twice: remove one")
             if market.base not in self.instruments:
-                raise _Located(
+                raise _LocatedError(
                     ("markets", index, "symbol"),
                     f"no instrument {market.base}: add [instruments.{market.base}] with row_size and lead",
                 )
         for base, instrument in self.instruments.items():
             lead = live.get(instrument.lead)
             if lead is None or lead.base != base:
-                raise _Located(
+                raise _LocatedError(
                     ("instruments", base, "lead"),
                     f"{instrument.lead!r} is not a live {base} market of this file: "
                     f"name one as 'exchange {base}/QUOTE'",
@@ -149,7 +149,11 @@ class Catalog(_Entry):
         keys = [(kline.symbol, kline.interval) for kline in self.klines]
         for index, key in enumerate(keys):
             if key in keys[:index]:
-                raise _Located(("klines", index), f"{key[0]} {key[1]} is listed twice: remove one")
+                raise _LocatedError(("klines", index), f"{key[0]} {key[1]} is listed twice: remove one")
+        symbols = self.strategies.symbols if self.strategies else ()
+        for index, symbol in enumerate(symbols):
+            if symbol in symbols[:index]:
+                raise _LocatedError(("strategies", "symbols"), f"{symbol} is listed twice: remove one")
         return self
 
     def live_markets(self, base: str | None = None) -> tuple[Market, ...]:
@@ -162,7 +166,7 @@ class Catalog(_Entry):
         return f"{kline.symbol.lower()}_{kline.interval}" if several else kline.symbol.lower()
 
 
-class _Located(ValueError):
+class _LocatedError(ValueError):
     """A complaint that knows which key it is about."""
 
     def __init__(self, location: tuple[str | int, ...], message: str) -> None:
@@ -186,7 +190,9 @@ def load_catalog(path: Path) -> Catalog:
     try:
         return Catalog.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{path}: is not valid TOML: {error}") from error
+        raise CatalogError(
+            f"{path}:{_line_of_syntax_error(text, error)}: is not valid TOML: {error}"
+        ) from error
     except ValidationError as error:
         raise CatalogError("\n".join(_complaints(path, text, error))) from error
 
@@ -195,7 +201,7 @@ def _complaints(path: Path, text: str, error: ValidationError) -> list[str]:
     lines = []
     for problem in error.errors():
         cause = problem.get("ctx", {}).get("error")
-        location = cause.location if isinstance(cause, _Located) else problem["loc"]
+        location = cause.location if isinstance(cause, _LocatedError) else problem["loc"]
         what = str(cause) if cause is not None else problem["msg"]
         if problem["type"] == "extra_forbidden":
             what = "unknown key: remove it or correct its spelling"
@@ -206,6 +212,11 @@ def _complaints(path: Path, text: str, error: ValidationError) -> list[str]:
         where = ".".join(str(part) for part in location)
         lines.append(f"{path}:{_line_of(text, location)}: {where}: {what}")
     return lines
+
+
+def _line_of_syntax_error(text: str, error: tomllib.TOMLDecodeError) -> int:
+    place = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+    return int(place[1]) if place else len(text.splitlines())
 
 
 def _line_of(text: str, location: tuple[str | int, ...]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vp_pipeline.catalog import SHIPPED, Catalog, load_catalog
@@ -26,22 +27,28 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """The environment variables, each with the prefix VP_."""
 
-    model_config = SettingsConfigDict(env_prefix="VP_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="VP_", frozen=True, hide_input_in_errors=True)
 
-    home: Path = Field(Path(".vp/live"), description="Folder of this installation's database, logs and state.")
-    source: Source = Field("live", description="Where candles come from: live, sandbox or replay.")
-    markets_file: Path = Field(SHIPPED, description="The markets file.")
-    database_url: SecretStr = Field(
-        SecretStr("postgresql://postgres@127.0.0.1/vp"), description="Postgres of candles, tables and artifacts."
+    home: Path = Field(
+        default=Path(".vp/live"), description="Folder of this installation's database, logs and state."
     )
+    source: Source = Field(default="live", description="Where candles come from: live, sandbox or replay.")
+    markets_file: Path = Field(default=SHIPPED, description="The markets file.")
+    database_url: SecretStr = Field(description="Postgres of candles, tables and artifacts.")
     exchange_url: AnyHttpUrl | None = Field(
-        None, description="Sandbox server that stands in for every exchange; required unless the source is live."
+        default=None,
+        description="Sandbox server that stands in for every exchange; required unless the source is live.",
     )
     site_url: AnyHttpUrl = Field(
-        AnyHttpUrl("http://127.0.0.1:8080"), description="Address of the website, used in links to artifacts."
+        default=AnyHttpUrl("http://127.0.0.1:8080"),
+        description="Address of the website, used in links to artifacts.",
+    )
+    dagster_url: AnyHttpUrl = Field(
+        default=AnyHttpUrl("http://127.0.0.1:3000"),
+        description="Address of Dagster's UI, used in the website's links to runs.",
     )
     hourly_start: datetime | None = Field(
-        None, description="First hour of the live partitions; the start of last month if not set."
+        default=None, description="First hour of the live partitions; the start of last month if not set."
     )
 
     @field_validator("hourly_start")
@@ -103,16 +110,23 @@ def load_settings() -> Settings:
         CatalogError: the markets file cannot be used.
     """
     try:
-        settings = Settings()
+        settings = Settings.model_validate({})
     except ValidationError as error:
-        lines = [
-            f"VP_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise SettingsError("\n".join(lines)) from error
+        raise SettingsError("\n".join(map(_complaint, error.errors()))) from error
     if settings.source != "live" and settings.exchange_url is None:
-        raise SettingsError(f"VP_EXCHANGE_URL: needed with VP_SOURCE={settings.source}: the sandbox's address")
+        raise SettingsError(
+            f"VP_EXCHANGE_URL: needed with VP_SOURCE={settings.source}: the sandbox's address"
+        )
     if settings.source == "live" and settings.exchange_url is not None:
-        raise SettingsError("VP_EXCHANGE_URL: set, but VP_SOURCE is live: unset one; data would be mislabelled")
-    assert settings.catalog
+        raise SettingsError(
+            "VP_EXCHANGE_URL: set, but VP_SOURCE is live: unset one; data would be mislabelled"
+        )
+    _ = settings.catalog  # read now: a mistake in the markets file must show at the start
     return settings
+
+
+def _complaint(problem: ErrorDetails) -> str:
+    name = f"VP_{problem['loc'][0]}".upper()
+    if problem["type"] == "missing":
+        return f"{name}: not set: set it, or start the platform with `vp`"
+    return f"{name}: {problem['msg']} (found {problem['input']!r})"

@@ -71,6 +71,8 @@ class Window:
 
     def split(self, step: timedelta) -> "Iterator[Window]":
         """Windows of `step` from the start on, oldest first; the last may be shorter."""
+        if step <= timedelta(0):
+            raise ValueError(f"a window cannot be split into steps of {step}")
         start = self.start
         while start < self.end:
             end = min(start + step, self.end)

@@ -38,7 +38,18 @@ class Artifact:
 
 
 _FIELDS = "name, partition, media_type, size, sha256, run_id, created_at"
-_MARKER = b"<!--vp:include-->"
+_PUT = """
+    INSERT INTO artifact
+        (name, partition, media_type, content, include_sha256, size, sha256, run_id, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (name, partition) DO UPDATE SET
+        (media_type, content, include_sha256, size, sha256, run_id, created_at)
+        = (excluded.media_type, excluded.content, excluded.include_sha256,
+           excluded.size, excluded.sha256, excluded.run_id, excluded.created_at)
+    WHERE (artifact.sha256, artifact.media_type) <> (excluded.sha256, excluded.media_type)
+"""
+# Where the include goes in a stored document.
+_PLACE = "<!--vp:include-->"
 
 
 def put(
@@ -55,39 +66,34 @@ def put(
     Raises:
         ValueError: `include` is given but its marker does not stand in the document exactly once.
     """
-    whole, body, include_sha256 = document, document.encode(), None
+    whole, body, include_sha256 = document, document, None
     if include is not None:
-        if document.count(include.marker) != 1:
+        if document.count(include.marker) != 1 or _PLACE in document:
             raise ValueError(f"artifact {name}: {include.marker} must stand in the document exactly once")
         whole = document.replace(include.marker, include.content)
-        body = document.encode().replace(include.marker.encode(), _MARKER)
-        include_sha256 = _sha256(include.content.encode())
+        body = document.replace(include.marker, _PLACE)
+        include_sha256 = _put_include(connection, include.content.encode())
+    download = whole.encode()
+    kept = [
+        *(name, partition, media_type, gzip.compress(body.encode(), mtime=0), include_sha256),
+        *(len(download), _sha256(download), run_id, datetime.now(UTC)),
+    ]
+    connection.execute(_PUT, kept)
+    artifact = find(connection, name, partition)
+    if artifact is None:
+        raise ArtifactError(f"artifact {name} {partition}: deleted while it was being stored; store it again")
+    return artifact
+
+
+def _put_include(connection: Connection, content: bytes) -> str:
+    sha256 = _sha256(content)
+    # Asked first: compressing megabytes takes longer than all the rest.
+    if not connection.execute("SELECT 1 FROM artifact_include WHERE sha256 = %s", [sha256]).fetchone():
         connection.execute(
-            "INSERT INTO artifact_include VALUES (%s, %s) ON CONFLICT DO NOTHING",
-            [include_sha256, gzip.compress(include.content.encode(), mtime=0)],
+            "INSERT INTO artifact_include (sha256, content) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            [sha256, gzip.compress(content, mtime=0)],
         )
-    content = whole.encode()
-    connection.execute(
-        "INSERT INTO artifact (name, partition, media_type, content, include_sha256, size, sha256, run_id, created_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (name, partition) DO UPDATE SET"
-        " media_type = excluded.media_type, content = excluded.content, include_sha256 = excluded.include_sha256,"
-        " size = excluded.size, sha256 = excluded.sha256, run_id = excluded.run_id, created_at = excluded.created_at"
-        " WHERE (artifact.sha256, artifact.media_type) <> (excluded.sha256, excluded.media_type)",
-        [
-            name,
-            partition,
-            media_type,
-            gzip.compress(body, mtime=0),
-            include_sha256,
-            len(content),
-            _sha256(content),
-            run_id,
-            datetime.now(UTC),
-        ],
-    )
-    kept = find(connection, name, partition)
-    assert kept is not None
-    return kept
+    return sha256
 
 
 def find(connection: Connection, name: str, partition: str = "") -> Artifact | None:
@@ -122,9 +128,11 @@ def content(connection: Connection, name: str, partition: str = "") -> bytes | N
     stored, include, expected = row
     whole = gzip.decompress(stored)
     if include is not None:
-        whole = whole.replace(_MARKER, gzip.decompress(include))
+        whole = whole.replace(_PLACE.encode(), gzip.decompress(include))
     if _sha256(whole) != expected:
-        raise ArtifactError(f"artifact {name} {partition}: content does not match its checksum; make it again")
+        raise ArtifactError(
+            f"artifact {name} {partition}: content does not match its checksum; make it again"
+        )
     return whole
 
 

@@ -4,6 +4,9 @@ Here belongs the wire format alone (PostgreSQL documentation, COPY, "Binary Form
 where is for `rows`.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,11 +15,21 @@ from vp_pipeline.storage.tables import PgType, Table
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
+# What is packed at once: bounds the memory a long history needs.
+CHUNK_ROWS = 50_000
 
 Bytes2D = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
-_NUMBERS: dict[PgType, str] = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "bool": ">i1"}
+_WIRE: dict[PgType, str] = {
+    "int2": ">i2",
+    "int4": ">i4",
+    "int8": ">i8",
+    "float8": ">f8",
+    "bool": ">i1",
+    "date": ">i4",
+    "timestamptz": ">i8",
+}
 # PostgreSQL counts dates and timestamps from 2000-01-01.
 _PG_EPOCH = np.datetime64("2000-01-01", "us")
 
@@ -27,9 +40,21 @@ def pack(frame: pd.DataFrame, table: Table) -> bytes:
     Raises:
         ValueError: a column is absent, or a value does not fit its type.
     """
+    return b"".join(stream(frame, table))
+
+
+def stream(frame: pd.DataFrame, table: Table) -> Iterator[bytes]:
+    """The same in pieces of `CHUNK_ROWS` rows."""
     absent = [name for name in table.columns if name not in frame.columns]
     if absent:
         raise ValueError(f"rows for {table.name} lack {', '.join(absent)}")
+    yield HEADER
+    for first in range(0, len(frame), CHUNK_ROWS):
+        yield _pack_rows(frame.iloc[first : first + CHUNK_ROWS], table)
+    yield TRAILER
+
+
+def _pack_rows(frame: pd.DataFrame, table: Table) -> bytes:
     count = len(frame)
     parts: list[Bytes2D] = [_big_endian(np.full(count, len(table.columns)), ">i2")]
     keeps: list[Mask] = [np.ones((count, 2), dtype=bool)]
@@ -41,42 +66,62 @@ def pack(frame: pd.DataFrame, table: Table) -> bytes:
         parts += [_big_endian(lengths, ">i4"), value]
         keeps += [np.ones((count, 4), dtype=bool), keep]
     # One boolean selection drops the bytes that NULLs and short texts leave unused.
-    body = np.concatenate(parts, axis=1)[np.concatenate(keeps, axis=1)]
-    return HEADER + body.tobytes() + TRAILER
+    return np.concatenate(parts, axis=1)[np.concatenate(keeps, axis=1)].tobytes()
 
 
-def _field(column: "pd.Series[object]", kind: PgType) -> tuple[npt.NDArray[np.int64], Bytes2D, Mask]:
+def _field(column: "pd.Series[Any]", kind: PgType) -> tuple[npt.NDArray[np.int64], Bytes2D, Mask]:
     """Lengths (n, -1 where NULL), padded bytes (n, width) and which of those bytes count."""
     null = column.isna().to_numpy(dtype=bool)
     if kind == "text":
-        encoded = [b"" if missing else str(value).encode() for value, missing in zip(column, null, strict=True)]
-        lengths = np.array([len(item) for item in encoded], dtype=np.int64)
-        width = max(int(lengths.max(initial=0)), 1)
-        value = np.frombuffer(b"".join(item.ljust(width, b"\0") for item in encoded), dtype=np.uint8)
-        keep = np.arange(width) < lengths[:, None]
-        return np.where(null, -1, lengths), value.reshape(len(column), width), keep
-    value = _number(column, kind, null)
+        lengths, value = _text(column)
+        lengths = np.where(null, -1, lengths)
+        return lengths, value, np.arange(value.shape[1]) < lengths[:, None]
+    value = _big_endian(_numbers(column, kind, null), _WIRE[kind])
     width = value.shape[1]
     return np.where(null, -1, width), value, np.repeat(~null[:, None], width, axis=1)
 
 
-def _number(column: "pd.Series[object]", kind: PgType, null: Mask) -> Bytes2D:
-    if kind == "timestamptz":
-        utc = pd.to_datetime(column, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]")
-        return _big_endian((utc - _PG_EPOCH).astype(np.int64), ">i8")
-    if kind == "date":
-        days = pd.to_datetime(column).to_numpy(dtype="datetime64[D]")
-        return _big_endian((days - _PG_EPOCH.astype("datetime64[D]")).astype(np.int64), ">i4")
+def _text(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.int64], Bytes2D]:
+    # Texts repeat from row to row: each is encoded once. A missing one has the code -1, any row will do.
+    codes, distinct = pd.factorize(column)
+    encoded = [str(text).encode() for text in distinct] or [b""]
+    lengths = np.array([len(item) for item in encoded], dtype=np.int64)
+    width = max(int(lengths.max()), 1)
+    padded = np.frombuffer(b"".join(item.ljust(width, b"\0") for item in encoded), dtype=np.uint8)
+    return lengths[codes], padded.reshape(len(encoded), width)[codes]
+
+
+def _numbers(column: "pd.Series[Any]", kind: PgType, null: Mask) -> npt.NDArray[np.generic]:
+    """What is sent, unchecked where NULL."""
     if kind == "float8":
-        return _big_endian(column.to_numpy(dtype=np.float64, na_value=np.nan), ">f8")
-    filled = column.where(~null, 0).to_numpy()
-    whole = filled.astype(np.int64)
-    if not np.array_equal(whole, filled):
-        raise ValueError("not a whole number")
-    limits = np.iinfo(_NUMBERS[kind])
-    if len(whole) and (whole.min() < limits.min or whole.max() > limits.max):
-        raise ValueError(f"does not fit {kind}")
-    return _big_endian(whole, _NUMBERS[kind])
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if kind == "timestamptz":
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M" and not null.all():
+            raise ValueError("times without a time zone")
+        moments = pd.to_datetime(column, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]")
+        whole = (moments - _PG_EPOCH).astype(np.int64)
+    elif kind == "date":
+        days = pd.to_datetime(column).to_numpy(dtype="datetime64[D]")
+        whole = (days - _PG_EPOCH.astype("datetime64[D]")).astype(np.int64)
+    else:
+        whole = _whole(column[~null].to_numpy(), null)
+    limits = np.iinfo(_WIRE[kind])
+    lowest, highest = (0, 1) if kind == "bool" else (limits.min, limits.max)
+    outside = ~null & ((whole < lowest) | (whole > highest))
+    if outside.any():
+        raise ValueError(f"{column[outside].iloc[0]} does not fit {kind}")
+    return whole
+
+
+def _whole(present: npt.NDArray[Any], null: Mask) -> npt.NDArray[np.int64]:
+    with np.errstate(invalid="ignore"):
+        integers = present.astype(np.int64)
+    different = integers != present
+    if different.any():
+        raise ValueError(f"{present[different][0]} is not a whole number of at most 64 bits")
+    whole = np.zeros(len(null), dtype=np.int64)
+    whole[~null] = integers
+    return whole
 
 
 def _big_endian(values: npt.NDArray[np.generic], dtype: str) -> Bytes2D:

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from dagster import Array, DagsterEventType, EventLogEntry, Field
-from dagster._serdes import ConfigurableClassData  # the type of a hook that Dagster documents without exporting it
+from dagster._serdes import (
+    ConfigurableClassData,  # the type of a hook that Dagster documents without exporting it
+)
 from dagster_postgres import PostgresEventLogStorage
+from dagster_postgres.utils import get_token_provider_from_config, pg_config, pg_url_from_config
 
 LEFT_OUT = frozenset(
     {
@@ -33,14 +36,20 @@ class LeanEventLogStorage(PostgresEventLogStorage):
     @classmethod
     def config_type(cls) -> Any:
         """Dagster's Postgres configuration, and `lean_jobs`: names of jobs."""
-        return {**super().config_type(), "lean_jobs": Field(Array(str), is_required=False, default_value=[])}
+        postgres: Any = pg_config()
+        return {**postgres, "lean_jobs": Field(Array(str), is_required=False, default_value=[])}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
         """Dagster's constructor from `dagster.yaml`."""
-        storage = cls(postgres_url=config_value["postgres_url"], inst_data=inst_data)
+        storage = cls(
+            postgres_url=pg_url_from_config(config_value),
+            should_autocreate_tables=config_value["should_autocreate_tables"],
+            inst_data=inst_data,
+            token_provider=get_token_provider_from_config(config_value),
+        )
         storage.lean_jobs = frozenset(config_value["lean_jobs"])
         return storage
 

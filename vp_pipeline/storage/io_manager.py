@@ -20,6 +20,7 @@ from dagster import (
     TableConstraints,
     TableSchema,
 )
+from pydantic import Field
 
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.tables import TABLES, Table
@@ -41,13 +42,12 @@ class Batch:
 def stored_as(table: Table, **scope: str | int) -> dict[str, Any]:
     """Metadata for an asset whose rows are those of `table` with these column values."""
     columns = [TableColumn(name, kind) for name, kind in table.columns.items()]
+    constraints = TableConstraints([f"primary key ({', '.join(table.key)})"])
     return {
         "table": table.name,
         "scope": MetadataValue.json(dict(scope)),
         "dagster/table_name": table.name,
-        "dagster/column_schema": MetadataValue.table_schema(
-            TableSchema(columns=columns, constraints=TableConstraints([f"primary key ({', '.join(table.key)})"]))
-        ),
+        "dagster/column_schema": MetadataValue.table_schema(TableSchema(columns, constraints)),
     }
 
 
@@ -58,7 +58,7 @@ class PostgresIOManager(ConfigurableIOManager):
     metadata among them; all share its scope and window.
     """
 
-    database_url: str
+    database_url: str = Field(repr=False)
 
     def write(self, batches: Iterable[Batch]) -> None:
         """Write all batches in one transaction."""
@@ -70,20 +70,24 @@ class PostgresIOManager(ConfigurableIOManager):
         """Make the asset's rows within its partitions exactly those handed over."""
         table, scope = _stored(context.definition_metadata)
         frames = {table.name: obj} if isinstance(obj, pd.DataFrame) else dict(obj)
+        unknown = frames.keys() - TABLES.keys()
+        if unknown or table.name not in frames:
+            raise ValueError(f"frames for {table.name} and other tables expected, got {sorted(frames)}")
         window = _window(context)
         self.write(Batch(TABLES[name], frame, scope, window) for name, frame in frames.items())
         context.add_output_metadata({"dagster/row_count": len(frames[table.name])})
 
     def load_input(self, context: InputContext) -> pd.DataFrame:
         """The upstream asset's rows within its partitions."""
-        assert context.upstream_output is not None
+        if context.upstream_output is None:
+            raise ValueError("an input from Postgres needs an upstream asset")
         table, scope = _stored(context.upstream_output.definition_metadata)
         with rows.transaction(self.database_url) as connection:
             return rows.read(connection, table, scope, _window(context))
 
 
 def _stored(metadata: Mapping[str, Any]) -> tuple[Table, Mapping[str, str | int]]:
-    if "table" not in metadata:
+    if metadata.get("table") not in TABLES:
         raise ValueError("the asset does not say where it is stored: give it metadata=stored_as(table, ...)")
     scope = metadata["scope"]
     values: Any = scope.value if isinstance(scope, JsonMetadataValue) else scope

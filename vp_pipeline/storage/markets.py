@@ -3,7 +3,8 @@
 Here belongs what is asked of Postgres by market name. Single-series reads and all writes are in `rows`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 
@@ -17,7 +18,10 @@ MarketName = tuple[str, str]
 def market_ids(connection: Connection, markets: Sequence[MarketName]) -> dict[MarketName, int]:
     """The number of each (exchange, symbol), given now to those that have none."""
     exchanges, symbols = [m[0] for m in markets], [m[1] for m in markets]
-    known = "SELECT exchange, symbol, market_id FROM market JOIN unnest(%s::text[], %s::text[]) AS asked (exchange, symbol) USING (exchange, symbol)"
+    known = (
+        "SELECT DISTINCT exchange, symbol, market_id FROM market"
+        " JOIN unnest(%s::text[], %s::text[]) AS asked (exchange, symbol) USING (exchange, symbol)"
+    )
     found = connection.execute(known, [exchanges, symbols]).fetchall()
     if len(found) < len(set(markets)):
         with connection.cursor() as cursor:
@@ -39,7 +43,9 @@ def read_candles(connection: Connection, numbers: Sequence[int], window: Window)
     return frame_of(rows, CANDLE.columns)
 
 
-def count_by_hour(connection: Connection, numbers: Sequence[int], window: Window) -> Mapping[tuple[int, object], int]:
+def count_by_hour(
+    connection: Connection, numbers: Sequence[int], window: Window
+) -> dict[tuple[int, datetime], int]:
     """Stored candles by (market number, hour)."""
     rows = connection.execute(
         "SELECT market_id, date_trunc('hour', open_time, 'UTC'), count(*) FROM candle"

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from vp_pipeline.storage import binary_copy
 from vp_pipeline.storage.tables import PgType, Table
-from vp_pipeline.windows import Window
+from vp_pipeline.windows import DAY, Window, ceil
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Scope = Mapping[str, str | int]
@@ -60,7 +60,8 @@ def replace(
     columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(table.name), columns)
     with connection.cursor().copy(statement) as copy:
-        copy.write(binary_copy.pack(frame, table))
+        for part in binary_copy.stream(frame, table):
+            copy.write(part)
 
 
 def read(
@@ -88,7 +89,7 @@ def frame_of(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, PgType]) -> 
     transposed = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pd.DataFrame(
         {
-            name: pd.Series(values, dtype=_DTYPES[kind])  # type: ignore[call-overload]  # dtype chosen at run time
+            name: pd.Series(values, dtype=_DTYPES[kind])
             for (name, kind), values in zip(columns.items(), transposed, strict=True)
         }
     )
@@ -100,7 +101,7 @@ def _check(table: Table, frame: pd.DataFrame, scope: Scope, window: Window | Non
             raise ValueError(f"rows for {table.name} are not all of {name} {value!r}")
     if window is not None and len(frame):
         first, last = _moments(table, window)
-        times = frame[_time(table)]
+        times = pd.to_datetime(frame[_time(table)], utc=table.columns[_time(table)] == "timestamptz")
         if not ((times >= pd.Timestamp(first)) & (times < pd.Timestamp(last))).all():
             raise ValueError(f"rows for {table.name} are not all within {window}")
     repeated = frame.duplicated(list(table.key))
@@ -127,5 +128,6 @@ def _time(table: Table) -> str:
 
 def _moments(table: Table, window: Window) -> tuple[datetime | date, datetime | date]:
     if table.columns[_time(table)] == "date":
-        return window.start.date(), window.end.date()
+        # A day is within a window that holds its midnight.
+        return ceil(window.start, DAY).date(), ceil(window.end, DAY).date()
     return window.start, window.end

@@ -35,7 +35,8 @@ CREATE TABLE coverage (
     reason text NOT NULL,
     PRIMARY KEY (market_id, hour)
 );
-COMMENT ON TABLE coverage IS 'closed minutes of an hour at the last fetch, how many candles are stored, why the rest are not';
+COMMENT ON TABLE coverage IS
+    'closed minutes of an hour at the last fetch, how many candles are stored, why the rest are not';
 CREATE TABLE aggregate (
     base text NOT NULL,
     open_time timestamptz NOT NULL,
