@@ -72,6 +72,7 @@ class Bitstamp(Wire):
                 "base_decimals": market.lot_decimals,
                 "counter_currency": market.quote,
                 "counter_decimals": market.price_decimals,
+                "minimum_order_value": "10.0",
                 "trading": "Enabled" if market.is_active(query.now_ms) else "Disabled",
             }
             for market in self.listing
