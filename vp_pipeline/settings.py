@@ -102,6 +102,19 @@ class Settings(BaseSettings):
         return hull
 
 
+class UserSettings(BaseSettings):
+    """The variables that matter before a platform runs: which folder and which markets it is to have."""
+
+    model_config = SettingsConfigDict(env_prefix="VP_", frozen=True)
+
+    home: Path | None = None
+    markets_file: Path = SHIPPED
+
+    def home_or(self, name: str) -> Path:
+        """The folder set, or else `.vp/<name>` of the working directory."""
+        return (self.home or Path(".vp") / name).resolve()
+
+
 def load_settings() -> Settings:
     """The settings of this process, with the markets file already checked.
 

@@ -1,0 +1,36 @@
+"""Keeping an asset's document and linking to it from the materialization.
+
+Here belongs the one way an asset publishes an HTML document.
+"""
+
+from typing import Any
+
+from dagster import AssetExecutionContext, AssetKey, MetadataValue
+
+from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.artifacts import Artifact, Include
+
+
+def publish(
+    context: AssetExecutionContext,
+    settings: Settings,
+    key: AssetKey,
+    document: str,
+    partition: str = "",
+) -> dict[str, Any]:
+    """Keep the document under the asset's name; metadata that link to it."""
+    shared = Include(PLOTLY_INCLUDE, plotly_script()) if PLOTLY_INCLUDE in document else None
+    name = "/".join(key.path)
+    with rows.transaction(settings.database_url.get_secret_value()) as connection:
+        artifact = artifacts.put(connection, name, partition, document, context.run_id, shared)
+    return _metadata(settings, artifact)
+
+
+def _metadata(settings: Settings, artifact: Artifact) -> dict[str, Any]:
+    return {
+        "download": MetadataValue.url(settings.artifact_url(artifact.name, artifact.partition)),
+        "bytes": artifact.size,
+        "sha256": artifact.sha256,
+    }

@@ -1,0 +1,103 @@
+"""Jobs and the schedules that start them.
+
+A job is what one run may hold: assets of one partitioning. A recording does not go on, so that a
+replay has the jobs and no schedules.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, timedelta
+
+from dagster import (
+    AssetSelection,
+    DefaultScheduleStatus,
+    RunRequest,
+    ScheduleDefinition,
+    ScheduleEvaluationContext,
+    define_asset_job,
+    schedule,
+)
+
+from vp_pipeline.assets.keys import (
+    DAY_FORMAT,
+    HOUR_FORMAT,
+    PROFILES_JOB,
+    REPORTS_JOB,
+    TICK_JOB,
+    klines_job_name,
+    range_tags,
+)
+
+Job = type(define_asset_job("any"))
+
+
+def tick_job() -> Job:
+    """Candles of all markets, their coverage and the aggregate."""
+    selection = AssetSelection.groups("candles", "aggregate").materializable()
+    return define_asset_job(TICK_JOB, selection, description=tick_job.__doc__)
+
+
+def profiles_job() -> Job:
+    """Volume profiles of days."""
+    return define_asset_job(
+        PROFILES_JOB, AssetSelection.groups("volume_profile"), description=profiles_job.__doc__
+    )
+
+
+def klines_job(interval: str, selection: AssetSelection) -> Job:
+    """Bars of the USD-M perpetuals of one interval."""
+    return define_asset_job(klines_job_name(interval), selection, description=klines_job.__doc__)
+
+
+def reports_job() -> Job:
+    """Session tables, daily returns, strategies and tearsheets, from all that is stored."""
+    selection = AssetSelection.assets("session_volatility") | AssetSelection.groups("strategies")
+    return define_asset_job(REPORTS_JOB, selection, description=reports_job.__doc__)
+
+
+def tick_schedule(job: Job) -> ScheduleDefinition:
+    """Every quarter of an hour, from the hour of (tick - 15 min) to the hour of the tick.
+
+    The range, and not the newest hour alone, so that the last quarter of an hour is fetched too.
+    """
+    return _ranged(job, "*/15 * * * *", timedelta(minutes=15), HOUR_FORMAT, tick_schedule.__doc__)
+
+
+def klines_schedule(job: Job) -> ScheduleDefinition:
+    """Every hour, the hour that has ended and the open one."""
+    return _ranged(job, "4 * * * *", timedelta(hours=1), HOUR_FORMAT, klines_schedule.__doc__)
+
+
+def profiles_schedule(job: Job) -> ScheduleDefinition:
+    """Every hour, the day of the hour that has ended and the open day."""
+    return _ranged(job, "6 * * * *", timedelta(hours=1), DAY_FORMAT, profiles_schedule.__doc__)
+
+
+def reports_schedule(job: Job) -> ScheduleDefinition:
+    """Every day, after the daily bars have closed."""
+    return ScheduleDefinition(
+        job=job,
+        cron_schedule="20 0 * * *",
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        description=reports_schedule.__doc__,
+    )
+
+
+def _ranged(
+    job: Job, cron: str, back: timedelta, key_format: str, description: str | None
+) -> ScheduleDefinition:
+    @schedule(
+        job=job,
+        name=f"{job.name}_schedule",
+        cron_schedule=cron,
+        execution_timezone="UTC",
+        default_status=DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def evaluate(context: ScheduleEvaluationContext) -> RunRequest:
+        tick = context.scheduled_execution_time.astimezone(UTC)
+        return RunRequest(run_key=tick.isoformat(), tags=range_tags(tick - back, tick, key_format))
+
+    evaluate_: Callable[..., object] = evaluate
+    assert isinstance(evaluate_, ScheduleDefinition)
+    return evaluate_

@@ -1,0 +1,45 @@
+"""The `vp` command.
+
+Here belong the names of the commands, their options and their exit codes. Each command imports what
+it needs when it is called, so that `vp --help` answers at once.
+"""
+
+from importlib import import_module
+from typing import ClassVar
+
+import click
+
+
+class LazyGroup(click.Group):
+    """Finds a command's module only when the command is used."""
+
+    modules: ClassVar[dict[str, str]] = {
+        "demo": "vp_pipeline.runtime.commands",
+        "exchanges": "vp_pipeline.runtime.commands",
+        "sandbox": "vp_pipeline.sandbox.command",
+        "site": "vp_pipeline.site.command",
+        "up": "vp_pipeline.runtime.commands",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands."""
+        return sorted(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in self.modules:
+            return None
+        module = import_module(self.modules[cmd_name])
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vp-pipeline")
+def main() -> None:
+    """Cross-exchange volume profiles, session volatility and strategy tearsheets."""
+
+
+if __name__ == "__main__":
+    main()

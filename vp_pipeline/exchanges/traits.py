@@ -1,0 +1,54 @@
+"""What differs between exchanges' candle endpoints, as far as our requests depend on it.
+
+Figures from the exchanges' documentation and ccxt's source; where a live exchange disagrees, it is right.
+Adding an exchange that ccxt knows takes one line here; one that is not here gets the cautious default.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Traits:
+    """`page`: candles a request may ask for. `depth`: how far back minutes are served, None for years.
+
+    `until_offset_ms` is added to the open time of the last candle wanted, where the exchange takes the
+    bound as exclusive. `options` are ccxt's.
+    """
+
+    page: int = 300
+    depth: timedelta | None = None
+    until_offset_ms: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_SPOT_ONLY = {"fetchMarkets": {"types": ["spot"]}}
+
+TRAITS = {
+    "binance": Traits(page=1000, options=_SPOT_ONLY),
+    "binanceus": Traits(page=1000, options=_SPOT_ONLY),
+    "bitfinex": Traits(page=1440),
+    "bitstamp": Traits(page=1000),
+    "bybit": Traits(page=1000, options=_SPOT_ONLY),
+    "coinbaseexchange": Traits(page=300),
+    "cryptocom": Traits(page=300),
+    "gate": Traits(page=1000, depth=timedelta(minutes=9_990), options=_SPOT_ONLY),
+    "htx": Traits(
+        page=1000, options={"fetchMarkets": {"types": {"spot": True, "linear": False, "inverse": False}}}
+    ),
+    "kraken": Traits(page=720, depth=timedelta(minutes=719)),
+    "kucoin": Traits(page=1440, options=_SPOT_ONLY),
+    "okx": Traits(page=300, until_offset_ms=1, options=_SPOT_ONLY),
+}
+
+
+def traits_of(exchange: str) -> Traits:
+    """The exchange's traits."""
+    return TRAITS.get(exchange, Traits())
+
+
+def shortest_depth(exchanges: Iterable[str]) -> timedelta | None:
+    """How far back all of these exchanges serve minutes; None if each does for years."""
+    return min((t.depth for t in map(traits_of, exchanges) if t.depth is not None), default=None)

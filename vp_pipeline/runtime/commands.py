@@ -1,0 +1,169 @@
+"""`vp demo`, `vp up` and `vp exchanges`: what they print and how they end.
+
+Here belongs talking to the person at the terminal. Starting processes is in `platform`, the work in
+`main_job`.
+"""
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from vp_pipeline.catalog import CatalogError, load_catalog
+from vp_pipeline.runtime import main_job, platform, summary
+from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
+from vp_pipeline.runtime.platform import Options, Platform
+from vp_pipeline.runtime.processes import StartError, raise_on_termination
+from vp_pipeline.runtime.progress import Progress
+from vp_pipeline.settings import Settings, SettingsError, UserSettings
+from vp_pipeline.storage.embedded import EmbeddedPostgresError
+from vp_pipeline.windows import DAY, floor
+
+console = Console(highlight=False)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Exit when the main job is done: 0 if every asset is there.")
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Run on the recorded market data of this folder.",
+)
+def demo(once: bool, replay: Path | None) -> None:
+    """Run the whole main job on sandbox exchanges: simulated data, or a recording."""
+    with _told_plainly():
+        _run(_replay_options(replay) if replay else _demo_options(), stay=not once)
+
+
+@click.command()
+def up() -> None:
+    """Run the platform on the live exchanges; no keys needed."""
+    with _told_plainly():
+        probe = [sys.executable, "-m", "vp_pipeline.cli", "exchanges"]
+        if subprocess.run(probe, check=False).returncode != 0:  # noqa: S603  # our own command
+            raise click.exceptions.Exit(1)
+        user = UserSettings()
+        _run(Options(user.home_or("live"), "live", user.markets_file.resolve()), stay=True)
+
+
+@click.command()
+def exchanges() -> None:
+    """Say of each exchange whether it answers, and if not, why; exit with 1 if none does."""
+    from vp_pipeline.runtime.reachability import reachable
+
+    with _told_plainly():
+        if not reachable(console, load_catalog(UserSettings().markets_file)):
+            console.print(
+                "\nNo exchange can be reached, so that there is nothing to run on.\n"
+                "Check this machine's network, or see the platform work on simulated data: [bold]make demo[/]"
+            )
+            raise click.exceptions.Exit(1)
+
+
+def _run(options: Options, stay: bool) -> None:
+    raise_on_termination()
+    started = time.monotonic()
+    with platform.running(options) as running:
+        settings = _settings(running)
+        if settings.label:
+            console.print(f"[bold reverse] {settings.label} [/]")
+        for note in running.notes:
+            console.print(note)
+        console.print(
+            f"started in {time.monotonic() - started:.1f} s: Dagster {running.dagster_url}, site {running.site_url}"
+        )
+        dagster = DagsterApi(running.dagster_url)
+        runs = _main_job(settings, running, dagster, give_up=not stay)
+        missing = summary.show(console, settings, dagster, runs, time.monotonic() - started)
+        if stay:
+            console.print("\nRunning until Ctrl-C.")
+            _watch(running)
+        elif missing:
+            console.print(f"not materialized: {', '.join(missing)}")
+            raise click.exceptions.Exit(1)
+
+
+def _main_job(
+    settings: Settings, running: Platform, dagster: DagsterApi, give_up: bool
+) -> list[summary.StageResult]:
+    """Run all stages. A failed one is told and ends the command only if nobody stays to mend it."""
+    results = []
+    for stage in main_job.stages(settings, datetime.now(UTC), dagster):
+        with Progress(console, stage.title, stage.events) as progress:
+            try:
+                result = main_job.run(stage, dagster, running.sandbox_url, progress.update)
+            except DagsterError as error:
+                progress.fail()
+                if give_up:
+                    raise
+                console.print(str(error), style="red", markup=False)
+                continue
+        results.append(summary.StageResult(stage, result))
+    return results
+
+
+def _watch(running: Platform) -> None:
+    """Until Ctrl-C; a process that ends is told once."""
+    told = set()
+    while True:
+        for child in running.dead():
+            if child.name not in told:
+                told.add(child.name)
+                console.print(
+                    f"{child.name} has ended; its log is {child.log}. Stop with Ctrl-C and start again."
+                )
+        time.sleep(1)
+
+
+def _settings(running: Platform) -> Settings:
+    """The settings that the platform's processes have."""
+    return Settings.model_validate(
+        {
+            name.removeprefix("VP_").lower(): value
+            for name, value in running.processes.environment.items()
+            if name.removeprefix("VP_").lower() in Settings.model_fields and name.startswith("VP_")
+        }
+    )
+
+
+def _demo_options() -> Options:
+    """Simulated data from the beginning of yesterday."""
+    yesterday = floor(datetime.now(UTC), DAY) - DAY
+    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=yesterday.isoformat())
+
+
+def _replay_options(folder: Path) -> Options:
+    """A home of its own for each state of a recording."""
+    from vp_pipeline.runtime.replay import write_markets_file
+    from vp_pipeline.sandbox.recording import RecordingError, scan
+
+    folder = folder.resolve()
+    try:
+        recording = scan(folder)
+    except RecordingError as error:
+        raise click.ClickException(str(error)) from error
+    for path in recording.ignored:
+        console.print(f"not part of a recording, left out: {path.relative_to(folder)}")
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*"))]
+    digest = hashlib.sha256(repr(files).encode()).hexdigest()[:8]
+    home = UserSettings().home_or(f"replay-{folder.name}-{digest}")
+    write_markets_file(recording, home / "markets.toml")
+    return Options(home, "replay", home / "markets.toml", replay=folder)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Our own errors end the command with their message and status 1, Ctrl-C with none."""
+    try:
+        yield
+    except (CatalogError, DagsterError, EmbeddedPostgresError, SettingsError, StartError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        console.print("\nstopped")

@@ -1,0 +1,176 @@
+"""Dagster's GraphQL API, as far as the main job needs it: launch a run, follow it, list the assets.
+
+Dagster's own Python client imports all of Dagster, which the supervising process does without.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+REPOSITORY = {"repositoryLocationName": "vp_pipeline", "repositoryName": "__repository__"}
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
+
+_LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on Error { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}"""
+_RUN = """
+query Run($id: ID!) {
+  runOrError(runId: $id) {
+    ... on Run { status startTime endTime stats { ... on RunStatsSnapshot { materializations } } }
+    ... on Error { message }
+  }
+}"""
+_FAILURE = """
+query Failure($id: ID!) {
+  logsForRun(runId: $id) {
+    ... on EventConnection {
+      events {
+        ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } failureMetadata { description } }
+        ... on RunFailureEvent { message }
+      }
+    }
+  }
+}"""
+_ASSETS = """
+query Assets {
+  assetNodes {
+    assetKey { path }
+    groupName
+    isMaterializable
+    assetMaterializations(limit: 1) { runId timestamp }
+  }
+}"""
+
+_PARTITIONS = """
+query Partitions($keys: [AssetKeyInput!]) {
+  assetNodes(assetKeys: $keys) {
+    assetPartitionStatuses {
+      ... on TimePartitionStatuses { ranges { status startKey endKey } }
+    }
+  }
+}"""
+
+
+class DagsterError(RuntimeError):
+    """Dagster did not do what it was asked to; the message says what and why."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended, and how long it took from start to end, in seconds."""
+
+    run_id: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class AssetState:
+    """An asset and whether it was ever materialized."""
+
+    path: tuple[str, ...]
+    group: str
+    materialized: bool
+
+
+class DagsterApi:
+    """The API of one webserver."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        # Ours is a loopback address; a proxy of the environment is not meant for it.
+        self._session.trust_env = False
+
+    def launch(self, job: str, tags: Mapping[str, str], assets: Sequence[Sequence[str]] | None = None) -> str:
+        """Start a run of a job, of these assets only if given; its id.
+
+        Raises:
+            DagsterError: Dagster refused.
+        """
+        selector: dict[str, Any] = {**REPOSITORY, "jobName": job}
+        if assets is not None:
+            selector["assetSelection"] = [{"path": list(path)} for path in assets]
+        params = {
+            "selector": selector,
+            "runConfigData": "{}",
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
+        }
+        answer = self._query(_LAUNCH, params=params)["launchRun"]
+        if answer["__typename"] != "LaunchRunSuccess":
+            raise DagsterError(f"the job {job} cannot be started: {answer}")
+        return str(answer["run"]["runId"])
+
+    def follow(self, run_id: str, progress: Callable[[int], None]) -> RunResult:
+        """Wait for a run's end; `progress` gets the number of materializations so far.
+
+        Raises:
+            DagsterError: the run failed; the message has the reason.
+        """
+        while True:
+            run = self._query(_RUN, id=run_id)["runOrError"]
+            if "message" in run:
+                raise DagsterError(f"run {run_id}: {run['message']}")
+            progress(run["stats"].get("materializations") or 0)
+            if run["status"] in ENDED:
+                break
+            time.sleep(0.25)
+        if run["status"] != "SUCCESS":
+            raise DagsterError(f"run {self.url}/runs/{run_id} ended as {run['status']}: {self._why(run_id)}")
+        return RunResult(run_id, run["endTime"] - run["startTime"])
+
+    def assets(self) -> list[AssetState]:
+        """All assets that can be materialized."""
+        return [
+            AssetState(
+                tuple(node["assetKey"]["path"]), node["groupName"], bool(node["assetMaterializations"])
+            )
+            for node in self._query(_ASSETS)["assetNodes"]
+            if node["isMaterializable"]
+        ]
+
+    def materialized_until(self, assets: Sequence[Sequence[str]], first: str) -> str | None:
+        """The last partition key up to which all these assets are materialized without a gap from `first` on.
+
+        None if one of them lacks the first.
+        """
+        nodes = self._query(_PARTITIONS, keys=[{"path": list(path)} for path in assets])["assetNodes"]
+        ends = []
+        for node in nodes:
+            ranges = node["assetPartitionStatuses"].get("ranges", [])
+            done = [
+                r for r in ranges if r["status"] == "MATERIALIZED" and r["startKey"] <= first <= r["endKey"]
+            ]
+            if not done:
+                return None
+            ends.append(str(done[0]["endKey"]))
+        return min(ends, default=None)
+
+    def _why(self, run_id: str) -> str:
+        for event in self._query(_FAILURE, id=run_id)["logsForRun"].get("events", []):
+            if event.get("stepKey"):
+                described = (event.get("failureMetadata") or {}).get("description")
+                error = event.get("error") or {}
+                cause = (error.get("cause") or {}).get("message")
+                return f"{event['stepKey']}: {described or cause or error.get('message')}".strip()
+            if event.get("message"):
+                return str(event["message"])
+        return "see its log"
+
+    def _query(self, document: str, **variables: Any) -> dict[str, Any]:
+        response = self._session.post(
+            f"{self.url}/graphql", json={"query": document, "variables": variables}, timeout=60
+        )
+        answer = response.json()
+        if answer.get("errors"):
+            raise DagsterError(f"Dagster's API refused a query: {answer['errors'][0]['message']}")
+        data: dict[str, Any] = answer["data"]
+        return data

@@ -1,0 +1,156 @@
+"""The main job, run through Dagster: minutes, profiles, bars, reports.
+
+Here belongs which runs it takes, in which order and over which hours. Starting the platform is in
+`platform`, showing what came of it in `summary`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import requests
+
+from vp_pipeline.assets.keys import (
+    DAY_FORMAT,
+    HOUR_FORMAT,
+    PROFILES_JOB,
+    REPORTS_JOB,
+    TICK_JOB,
+    klines_job_name,
+    range_tags,
+)
+from vp_pipeline.catalog import Catalog, Interval
+from vp_pipeline.exchanges.traits import shortest_depth
+from vp_pipeline.runtime.dagster_api import DagsterApi, RunResult
+from vp_pipeline.settings import Settings
+from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
+
+# Bars for the session tables of a platform that has just been started.
+FIRST_BARS = timedelta(days=7)
+# How many hours one run takes in a recording; less where an exchange serves fewer.
+LONGEST_RUN = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run. `clock`: what a recording's clock must show meanwhile; `events`: materializations expected."""
+
+    title: str
+    job: str
+    tags: dict[str, str]
+    events: int
+    assets: tuple[tuple[str, ...], ...] | None = None
+    clock: datetime | None = None
+
+
+def stages(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[Stage]:
+    """The runs of the main job that are still to be done, in order.
+
+    Hours that are there are not fetched again, but for the last: it may have been open at that time.
+    """
+    catalog = settings.catalog
+    if catalog.markets:
+        yield from _minutes(settings, now, dagster)
+    if catalog.klines:
+        yield from _klines(settings, now, dagster)
+    if catalog.klines or catalog.strategies:
+        yield _reports(catalog)
+
+
+def run(
+    stage: Stage, dagster: DagsterApi, sandbox_url: str | None, progress: Callable[[int], None]
+) -> RunResult:
+    """Run one stage and wait for its end.
+
+    Raises:
+        DagsterError: the run was refused or failed.
+    """
+    if stage.clock is not None and sandbox_url is not None:
+        with requests.Session() as session:
+            session.trust_env = False
+            setting = {"now": stage.clock.isoformat(), "frozen": True}
+            session.put(f"{sandbox_url}/_sandbox/clock", json=setting, timeout=10).raise_for_status()
+    return dagster.follow(dagster.launch(stage.job, stage.tags, stage.assets), progress)
+
+
+def _minutes(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[Stage]:
+    """Minute candles and their aggregate, then the profiles of their days."""
+    catalog = settings.catalog
+    replayed = catalog.recording is not None
+    hours_of = [span.hours for span in catalog.recording.minutes] if catalog.recording else []
+    if not replayed:
+        hours_of = [Window(settings.first_hour(now), ceil(now, HOUR))]
+    aggregates = [("aggregate", base.lower()) for base in catalog.instruments]
+    each = len(catalog.live_markets()) + len(catalog.instruments) + 1
+    for hours in hours_of:
+        left = _left(hours, aggregates, dagster, replayed)
+        for part in left.split(_step(catalog) if replayed else LONGEST_RUN):
+            yield Stage(
+                f"candles {part}",
+                TICK_JOB,
+                range_tags(part.start, part.end - HOUR, HOUR_FORMAT),
+                each * part.count(HOUR),
+                clock=part.end if replayed else None,
+            )
+    for hours in hours_of:
+        days = Window(floor(hours.start, DAY), ceil(hours.end, DAY))
+        yield Stage(
+            f"volume profiles {days.start:%Y-%m-%d} to {days.end - DAY:%Y-%m-%d}",
+            PROFILES_JOB,
+            range_tags(days.start, days.end - DAY, DAY_FORMAT),
+            len(catalog.instruments) * days.count(DAY),
+        )
+
+
+def _left(hours: Window, assets: Sequence[tuple[str, ...]], dagster: DagsterApi, replayed: bool) -> Window:
+    """What of the hours is not materialized yet."""
+    until = dagster.materialized_until(assets, hours.start.strftime(HOUR_FORMAT))
+    if until is None:
+        return hours
+    last = datetime.strptime(until, HOUR_FORMAT).replace(tzinfo=UTC)
+    return Window(min(last + HOUR if replayed else last, hours.end), hours.end)
+
+
+def _step(catalog: Catalog) -> timedelta:
+    """A divisor of the day in which no recorded exchange forgets the first minute of it."""
+    depth = shortest_depth(market.exchange for market in catalog.live_markets())
+    longest = min(depth - HOUR, LONGEST_RUN) if depth is not None else LONGEST_RUN
+    return max(timedelta(hours=h) for h in (1, 2, 3, 4, 6, 8, 12, 24) if timedelta(hours=h) <= longest)
+
+
+def _klines(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[Stage]:
+    """Bars of each interval: live the last week, of a recording all."""
+    catalog = settings.catalog
+    intervals: list[Interval] = list(dict.fromkeys(series.interval for series in catalog.klines))
+    for interval in intervals:
+        spans: dict[Window, list[tuple[str, ...]]] = {}
+        for series in catalog.klines:
+            if series.interval == interval:
+                hours = series.recorded.hours if series.recorded else _first_bars(settings, now)
+                spans.setdefault(hours, []).append(("klines", catalog.kline_key(series)))
+        for hours, assets in spans.items():
+            left = _left(hours, assets, dagster, replayed=catalog.recording is not None)
+            if left:
+                yield Stage(
+                    f"{interval} bars {left}",
+                    klines_job_name(interval),
+                    range_tags(left.start, left.end - HOUR, HOUR_FORMAT),
+                    len(assets) * left.count(HOUR),
+                    assets=tuple(assets),
+                    clock=left.end if catalog.recording else None,
+                )
+
+
+def _first_bars(settings: Settings, now: datetime) -> Window:
+    return Window(max(settings.first_hour(now), floor(now - FIRST_BARS, HOUR)), ceil(now, HOUR))
+
+
+def _reports(catalog: Catalog) -> Stage:
+    recorded = catalog.strategies.recorded if catalog.strategies else None
+    return Stage(
+        "session tables, strategies, tearsheets",
+        REPORTS_JOB,
+        {},
+        bool(catalog.klines) + 5 * bool(catalog.strategies),
+        clock=recorded.days.end if recorded else None,
+    )
