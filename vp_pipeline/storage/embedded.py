@@ -172,17 +172,23 @@ def _clear_remains(data: Path, sockets: Path) -> None:
     remains = [file for file in (data / "postmaster.pid", sockets / f"{_SOCKET}.lock") if file.exists()]
     if not remains:
         return
-    orphans = [
-        process
+    deadline = time.monotonic() + _PATIENCE
+    while orphans := _orphans(data):
+        if time.monotonic() > deadline:
+            numbers = ", ".join(map(str, orphans))
+            raise EmbeddedPostgresError(f"processes {numbers} of a killed server still use {data}: end them")
+        time.sleep(0.05)
+    for file in remains:
+        file.unlink()
+
+
+def _orphans(data: Path) -> list[int]:
+    """Processes of a killed server; those already dead but not reaped have no working directory."""
+    return [
+        process.pid
         for process in psutil.process_iter(["name", "cwd"])
         if process.info["name"] == "postgres" and process.info["cwd"] == str(data)
     ]
-    _, left = psutil.wait_procs(orphans, timeout=_PATIENCE)
-    if left:
-        numbers = ", ".join(str(process.pid) for process in left)
-        raise EmbeddedPostgresError(f"processes {numbers} of a killed server still use {data}: end them")
-    for file in remains:
-        file.unlink()
 
 
 def _ready(data: Path) -> Path:
