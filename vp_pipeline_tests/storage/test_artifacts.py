@@ -109,9 +109,7 @@ def test_changed_content_is_an_error(connection: rows.Connection, table: str) ->
     artifacts.put(connection, "page", "2026-03-01", PAGE, "run", PLOTLY)
     other = gzip.compress(b"something else")
     connection.execute(f"UPDATE {table} SET content = %s", [other])
-    with pytest.raises(
-        artifacts.ArtifactError, match=r"page 2026-03-01: .* checksum; make it again"
-    ):
+    with pytest.raises(artifacts.ArtifactError, match=r"page 2026-03-01: .* checksum; make it again"):
         artifacts.content(connection, "page", "2026-03-01")
 
 
