@@ -15,7 +15,8 @@ class Fault(BaseModel):
     """One kind of trouble for one exchange, or for the candles of one of its markets.
 
     - `status`: HTTP `status`, with `body` and a Retry-After header of `retry_after` seconds if given;
-    - `reset`: the connection is dropped without an answer;
+    - `reset`: the connection is dropped without an answer (aiohttp, and so ccxt's asynchronous clients,
+      repeat a GET once by themselves if the connection had been used before: count two for one failure);
     - `delay`: the answer comes after `seconds`;
     - `html`: HTTP 200 with a web page; `empty_body`: HTTP 200 with nothing;
     - `truncated`: the connection ends in the middle of the true answer.

@@ -62,7 +62,7 @@ def read_candles(path: Path, step_ms: int) -> pd.DataFrame:
 def _read(path: Path) -> pd.DataFrame:
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as text:
-            return pd.read_csv(text, float_precision="round_trip", skip_blank_lines=False)
+            return pd.read_csv(text, skip_blank_lines=False, low_memory=False)
     except pd.errors.EmptyDataError:
         raise RecordingError(path, "the file is empty; remove it") from None
     except pd.errors.ParserError as error:
