@@ -186,7 +186,8 @@ def load_catalog(path: Path) -> Catalog:
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read ({error.strerror}): set VP_MARKETS_FILE") from error
     except UnicodeDecodeError as error:
-        raise CatalogError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+        line = error.object[: error.start].count(b"\n") + 1
+        raise CatalogError(f"{path}:{line}: is not UTF-8 text: save it as UTF-8") from error
     try:
         return Catalog.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
