@@ -64,10 +64,7 @@ def sandbox(
 
     def ready(bound: int) -> None:
         if port_file is not None:
-            # Renamed into place: whoever waits for the file never reads half a number.
-            unfinished = port_file.with_name(f"{port_file.name}.part")
-            unfinished.write_text(f"{bound}\n")
-            unfinished.replace(port_file)
+            _write_port(port_file, bound)
         click.echo(f"sandbox exchanges ({source.description}) on http://{host}:{bound}")
 
     try:
@@ -83,3 +80,13 @@ def _source(seed: int, replay: Path | None) -> CandleSource:
         return ReplaySource(scan(replay))
     except RecordingError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _write_port(port_file: Path, port: int) -> None:
+    # Renamed into place: whoever waits for the file never reads half a number.
+    unfinished = port_file.with_name(f"{port_file.name}.part")
+    try:
+        unfinished.write_text(f"{port}\n")
+        unfinished.replace(port_file)
+    except OSError as error:
+        raise click.ClickException(f"cannot write the port to {port_file}: {error.strerror}") from error

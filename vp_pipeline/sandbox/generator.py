@@ -85,29 +85,26 @@ class GeneratedSource:
         return Candles(universe.START_MS + days * DAY_MS, *known[:, days])
 
     def _minutes(self, market: Market, start_ms: int, stop_ms: int, now_ms: int) -> Candles:
-        days = range(_day(start_ms), _day(stop_ms - 1) + 1)
-        missing = np.array([day for day in days if (market, day) not in self._days], dtype=np.int64)
-        made: dict[int, Candles] = {}
-        for position in range(0, missing.size, _BLOCK_DAYS):
-            block = self._simulate(market, missing[position : position + _BLOCK_DAYS])
-            for day in missing[position : position + _BLOCK_DAYS].tolist():
-                opens = universe.START_MS + day * DAY_MS
-                made[day] = block.between(opens, opens + DAY_MS)
-        blocks = [made[day] if day in made else self._days[market, day] for day in days]
-        for day, block in zip(days, blocks, strict=True):
-            self._days[market, day] = block
-            self._days.move_to_end((market, day))
-        while len(self._days) > _CACHED_DAYS:
-            self._days.popitem(last=False)
-        minutes = concatenate(blocks).between(start_ms, stop_ms)
+        # One minute more, so that an open minute knows the price at which it began.
+        earlier = max(start_ms - MINUTE_MS, market.listed_ms)
+        days = range(_day(earlier), _day(stop_ms - 1) + 1)
+        minutes = concatenate([self._whole_day(market, day) for day in days]).between(earlier, stop_ms)
         if len(minutes) and minutes.open_time[-1] + MINUTE_MS > now_ms:
             minutes = concatenate([minutes.take(slice(0, -1)), _partial(minutes, market, now_ms)])
-        if market.exchange in universe.OMIT_EMPTY:
-            minutes = minutes.take(minutes.trades > 0)
-        return minutes
+            if market.exchange in universe.OMIT_EMPTY:
+                minutes = minutes.take(minutes.trades > 0)
+        return minutes.between(start_ms, stop_ms)
+
+    def _whole_day(self, market: Market, day: int) -> Candles:
+        if (market, day) not in self._days:
+            self._days[market, day] = self._simulate(market, np.array([day]))
+            if len(self._days) > _CACHED_DAYS:
+                self._days.popitem(last=False)
+        self._days.move_to_end((market, day))
+        return self._days[market, day]
 
     def _simulate(self, market: Market, days: Days) -> Candles:
-        """All minutes of the days, oldest first, those without a trade included."""
+        """All minutes of the days that the venue writes, oldest first."""
         base = self._paths.days(market.base, days)
         drawn = normals(self.seed, f"{market.exchange} {market.symbol}", days, 6 * MINUTES)
         wick_up, wick_down, own, taker, size, venue = (
@@ -140,7 +137,7 @@ class GeneratedSource:
         tilt = np.sign(closes - opens) * 0.06
         buyers = np.round(volume * np.clip(0.5 + tilt + 0.09 * taker, 0.02, 0.98), lot)
         open_time = universe.START_MS + (days[:, None] * MINUTES + np.arange(MINUTES)) * MINUTE_MS
-        return Candles(
+        minutes = Candles(
             open_time.ravel(),
             opens.ravel(),
             high.ravel(),
@@ -152,6 +149,7 @@ class GeneratedSource:
             buyers.ravel(),
             np.round(buyers * average, QUOTE_DECIMALS).ravel(),
         )
+        return minutes.take(minutes.trades > 0) if market.exchange in universe.OMIT_EMPTY else minutes
 
 
 def _day(time_ms: int) -> int:

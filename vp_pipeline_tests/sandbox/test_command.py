@@ -68,6 +68,7 @@ def test_mistakes_are_explained_without_a_traceback(tmp_path: Path) -> None:
             (["--frozen"], "--frozen needs --now"),
             (["--replay", str(tmp_path)], "no recorded candles"),
             (["--replay", str(tmp_path / "nowhere")], "does not exist"),
+            (["--port-file", str(tmp_path / "nowhere" / "port")], "cannot write the port"),
             (["--port", port], f"cannot listen on 127.0.0.1:{port}"),
         ):
             result = CliRunner().invoke(sandbox, options)

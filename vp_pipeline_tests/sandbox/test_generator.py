@@ -5,6 +5,7 @@ import sys
 import time
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -50,8 +51,6 @@ candles = source.candles(bought, 60_000, {TODAY_MS}, {NOW_MS}, {NOW_MS})
 print(sha256(candles.close.tobytes() + candles.volume.tobytes()).hexdigest())
 """
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    from hashlib import sha256
-
     bought = source.markets("kraken")[2]
     here = source.candles(bought, MINUTE_MS, TODAY_MS, NOW_MS, NOW_MS)
     assert there.stdout.strip() == sha256(here.close.tobytes() + here.volume.tobytes()).hexdigest()
@@ -75,17 +74,26 @@ def test_another_seed_makes_another_history(source: GeneratedSource) -> None:
     )
 
 
-@pytest.mark.parametrize("exchange", ["binance", "kraken", "bitfinex", FUTURES])
+@pytest.mark.parametrize(
+    ("exchange", "symbol"),
+    [
+        ("binance", "ETH/USDT"),
+        ("kraken", "BTC/USDC"),
+        ("coinbaseexchange", "BTC/USDT"),
+        (FUTURES, "LINK/USDT"),
+    ],
+)
 @pytest.mark.parametrize("interval", ["5m", "15m", "1h", "1d"])
 def test_longer_bars_are_the_sums_of_their_minutes(
-    exchange: str, interval: str, source: GeneratedSource
+    exchange: str, symbol: str, interval: str, source: GeneratedSource
 ) -> None:
     step = STEPS_MS[interval]
-    traded = source.markets(exchange)[-1]
-    start = TODAY_MS - 3 * DAY_MS
+    traded = market(source, exchange, symbol)
+    start = TODAY_MS - 5 * DAY_MS
     bars = source.candles(traded, step, start, NOW_MS, NOW_MS)
     minutes = source.candles(traded, MINUTE_MS, start, NOW_MS, NOW_MS)
-    assert bars.open_time[-1] == NOW_MS // step * step  # the open bar is one of them
+    assert minutes.open_time[-1] + 5 * MINUTE_MS > NOW_MS  # so the open bar, or one just closed, is included
+    assert np.array_equal(bars.open_time, np.unique(minutes.open_time // step * step))
     for row, opened in enumerate(bars.open_time.tolist()):
         part = minutes.between(opened, opened + step)
         assert bars.open[row] == part.open[0]
@@ -113,6 +121,20 @@ def test_the_open_candle_moves_towards_the_closed_one_and_that_never_changes(sou
     assert {candle.open[0] for candle in seen} == {closed.open[0]}
     assert all(closed.low[0] <= candle.low[0] <= candle.close[0] <= candle.high[0] for candle in seen)
     assert same(closed, at(3 * DAY_MS))
+
+
+def test_an_open_minute_is_the_same_whatever_range_it_is_asked_in(source: GeneratedSource) -> None:
+    thin = market(source, "binanceus", "BTC/USDC")
+    untraded = 0
+    for minute in range(TODAY_MS, TODAY_MS + 60 * MINUTE_MS, MINUTE_MS):
+        now = minute + 20_000
+        alone = source.candles(thin, MINUTE_MS, minute, minute + 1, now)
+        after_others = source.candles(thin, MINUTE_MS, minute - 5 * MINUTE_MS, minute + 1, now)
+        assert same(alone, after_others.take(slice(-1, None)))
+        if alone.trades[0] == 0:
+            untraded += 1
+            assert alone.close[0] == after_others.close[-2]
+    assert untraded > 10
 
 
 @pytest.mark.parametrize("exchange", list(WIRES))
