@@ -27,7 +27,7 @@ from vp_pipeline.sandbox.source import Label
 
 _TRADE_USD = 700.0  # turnover of a usual trade
 _CACHED_DAYS = 192  # 115 kB each
-_BLOCK_DAYS = 32  # simulated in one go: arrays that still fit a processor's cache
+_BLOCK_DAYS = 4  # simulated in one go: arrays that still fit a processor's cache
 
 
 class GeneratedSource:

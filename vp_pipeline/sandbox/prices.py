@@ -34,12 +34,12 @@ def random_stream(seed: int, name: str, day: int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64([seed, crc32(name.encode()), day]))
 
 
-def normals(seed: int, name: str, days: Days, count: int) -> Floats:
+def normals(seed: int, name: str, days: Days, count: int) -> NDArray[np.float32]:
     """Standard normal numbers, `count` for each day: shape (D, count)."""
     drawn = np.empty((days.size, count), dtype=np.float32)
     for row, day in enumerate(days.tolist()):
         random_stream(seed, name, day).standard_normal(count, dtype=np.float32, out=drawn[row])
-    return drawn.astype(np.float64)
+    return drawn
 
 
 @cache
