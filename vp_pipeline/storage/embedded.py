@@ -15,12 +15,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
+import psycopg
 
 from vp_pipeline.storage import programs
 from vp_pipeline.storage.programs import EmbeddedPostgresError
@@ -29,6 +30,7 @@ __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start"]
 
 # Crash recovery and the last checkpoint can take minutes on a memory card.
 _PATIENCE = 300
+_ATTEMPTS = 3
 # Linux allows 107 bytes, macOS 103.
 _LONGEST_SOCKET = 103
 _SOCKET = ".s.PGSQL.5432"
@@ -62,7 +64,8 @@ class EmbeddedPostgres:
 
     def url(self, database: str) -> str:
         """Connection address of a database, as psycopg takes it."""
-        return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self.sockets))}"
+        # The port is said, or libpq would take it from PGPORT.
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self.sockets))}&port=5432"
 
     def stop(self) -> None:
         """Break off all sessions, write everything to disk and wait until that is done.
@@ -90,14 +93,18 @@ def start(folder: Path) -> EmbeddedPostgres:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder):
-            if _postmaster(data) is None:
-                _start(folder, data)
-            return EmbeddedPostgres(folder, _ready(data))
+            for _ in range(_ATTEMPTS):
+                if _postmaster(data) is None:
+                    _start(folder, data)
+                server = _ready(folder, data)
+                if server is not None:
+                    return server
     except OSError as error:
         raise EmbeddedPostgresError(
             f"PostgreSQL in {folder}: {error.strerror or error} ({error.filename}): "
             "choose a folder that this user may write to"
         ) from error
+    raise EmbeddedPostgresError(f"PostgreSQL in {folder} ends as soon as it runs: see {folder}/postgres.log")
 
 
 def _start(folder: Path, data: Path) -> None:
@@ -187,17 +194,21 @@ def _orphans(data: Path) -> list[int]:
     ]
 
 
-def _ready(data: Path) -> Path:
-    """Wait until the server takes connections; the directory of its socket."""
+def _ready(folder: Path, data: Path) -> EmbeddedPostgres | None:
+    """The server once it answers; None if it ends before, as one does that was just killed."""
     deadline = time.monotonic() + _PATIENCE
     while _postmaster(data) is not None:
         lines = (data / "postmaster.pid").read_text().splitlines()
         if len(lines) >= 8 and lines[7].strip() == "ready":
-            return Path(lines[4])
+            server = EmbeddedPostgres(folder, Path(lines[4]))
+            with suppress(psycopg.OperationalError), psycopg.connect(server.url("postgres")):
+                return server
         if time.monotonic() > deadline:
-            raise EmbeddedPostgresError(f"PostgreSQL in {data} is not ready after {_PATIENCE} s: see its log")
+            raise EmbeddedPostgresError(
+                f"PostgreSQL in {folder} does not answer after {_PATIENCE} s: see {folder}/postgres.log"
+            )
         time.sleep(0.05)
-    raise EmbeddedPostgresError(f"PostgreSQL in {data} ended while it was starting: see its log")
+    return None
 
 
 def _sockets(data: Path) -> Path:

@@ -11,19 +11,36 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import create_engine, text
 
 from vp_pipeline.storage import embedded, programs
 from vp_pipeline.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder to start in; what runs there at the end is stopped."""
+def empty() -> Iterator[Path]:
+    """A folder for a first start; what runs there at the end is stopped."""
     with tempfile.TemporaryDirectory(prefix="vp-tests-") as name:
         folder = Path(name) / "it's here"
         yield folder
         if (folder / "data" / "postmaster.pid").exists():
             embedded.start(folder).stop()
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[Path]:
+    """A folder that was started once."""
+    with tempfile.TemporaryDirectory(prefix="vp-tests-") as name:
+        embedded.start(Path(name)).stop()
+        yield Path(name)
+
+
+@pytest.fixture
+def folder(empty: Path, stopped: Path) -> Path:
+    """A folder of its own that was started before."""
+    subprocess.run(["cp", "-a", stopped, empty], check=True)
+    (empty / "postgres.log").unlink()
+    return empty
 
 
 def postmaster(server: EmbeddedPostgres) -> psutil.Process:
@@ -151,21 +168,21 @@ def test_the_server_of_another_folder_is_not_taken_for_its_own(
     assert other.is_running()
 
 
-def test_starts_at_once_end_with_one_server(folder: Path) -> None:
+def test_starts_at_once_end_with_one_server(empty: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
-        servers = list(pool.map(embedded.start, [folder] * 3))
+        servers = list(pool.map(embedded.start, [empty] * 3))
     assert len({postmaster(server).pid for server in servers}) == 1
-    assert (folder / "postgres.log").read_text().count("ready to accept connections") == 1
+    assert (empty / "postgres.log").read_text().count("ready to accept connections") == 1
 
 
-def test_an_interrupted_first_start_is_done_again(folder: Path) -> None:
-    (folder / "data.new").mkdir(parents=True)
-    (folder / "data.new" / "PG_VERSION").write_text("18\n")
-    assert ask(embedded.start(folder), "SELECT 1") == 1
+def test_an_interrupted_first_start_is_done_again(empty: Path) -> None:
+    (empty / "data.new").mkdir(parents=True)
+    (empty / "data.new" / "PG_VERSION").write_text("18\n")
+    assert ask(embedded.start(empty), "SELECT 1") == 1
 
 
-def test_a_long_folder_name_has_its_socket_elsewhere(folder: Path) -> None:
-    deep = folder / ("d" * 120)
+def test_a_long_folder_name_has_its_socket_elsewhere(empty: Path) -> None:
+    deep = empty / ("d" * 120)
     server = embedded.start(deep)
     try:
         assert ask(server, "SHOW data_directory") == str(deep.resolve() / "data")
@@ -174,23 +191,40 @@ def test_a_long_folder_name_has_its_socket_elsewhere(folder: Path) -> None:
         server.stop()
 
 
-def test_address_quotes_names(folder: Path) -> None:
-    server = EmbeddedPostgres(folder, Path("/a folder&more/data"))
-    assert server.url("a/b?") == "postgresql://postgres@/a%2Fb%3F?host=/a%20folder%26more/data"
+def test_address_quotes_names() -> None:
+    server = EmbeddedPostgres(Path("/folder"), Path("/a folder&more/data"))
+    assert server.url("a/b?") == "postgresql://postgres@/a%2Fb%3F?host=/a%20folder%26more/data&port=5432"
 
 
-def test_another_major_version_is_an_error(folder: Path) -> None:
-    (folder / "data").mkdir(parents=True)
-    (folder / "data" / "PG_VERSION").write_text("14\n")
+def test_variables_of_another_postgres_do_not_matter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in [
+        ("PGPORT", "5433"),
+        ("PGHOST", "127.0.0.1"),
+        ("PGUSER", "me"),
+        ("PGDATA", "/nowhere"),
+    ]:
+        monkeypatch.setenv(name, value)
+    server = embedded.start(folder)
+    assert ask(server, "SHOW port") == "5432"
+    for driver in ("psycopg", "psycopg2"):
+        engine = create_engine(server.url("postgres").replace("postgresql:", f"postgresql+{driver}:"))
+        with engine.connect() as connection:
+            assert connection.scalar(text("SHOW data_directory")) == str(folder.resolve() / "data")
+        engine.dispose()
+
+
+def test_another_major_version_is_an_error(empty: Path) -> None:
+    (empty / "data").mkdir(parents=True)
+    (empty / "data" / "PG_VERSION").write_text("14\n")
     with pytest.raises(EmbeddedPostgresError, match="data was made by PostgreSQL 14, this is 18: dump it"):
-        embedded.start(folder)
+        embedded.start(empty)
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(folder: Path) -> None:
-    folder.write_text("a file")
+def test_a_folder_that_cannot_be_made_is_an_error(empty: Path) -> None:
+    empty.write_text("a file")
     with pytest.raises(EmbeddedPostgresError, match="choose a folder that this user may write to"):
-        embedded.start(folder / "below")
-    folder.unlink()
+        embedded.start(empty / "below")
+    empty.unlink()
 
 
 def test_bad_settings_are_an_error_with_the_log(folder: Path) -> None:
@@ -203,15 +237,15 @@ def test_bad_settings_are_an_error_with_the_log(folder: Path) -> None:
 
 
 def test_an_installation_without_the_programs_is_an_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "MAJOR", 99)
     with pytest.raises(EmbeddedPostgresError, match=r"PostgreSQL 99 is not part .* set VP_DATABASE_URL"):
-        embedded.start(folder)
+        embedded.start(empty)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_works_as_an_ordinary_user(folder: Path) -> None:
+def test_works_as_an_ordinary_user(empty: Path) -> None:
     script = """
 import encodings.idna, os, pathlib, pwd, sys
 from vp_pipeline.storage import embedded
@@ -221,10 +255,10 @@ server = embedded.start(pathlib.Path(sys.argv[1]))
 print(os.stat(server.folder / "data" / "PG_VERSION").st_uid == user.pw_uid)
 server.stop()
 """
-    folder.mkdir()
-    folder.parent.chmod(0o755)
-    folder.chmod(0o777)
-    done = subprocess.run([sys.executable, "-c", script, folder], capture_output=True, check=False)
+    empty.mkdir()
+    empty.parent.chmod(0o755)
+    empty.chmod(0o777)
+    done = subprocess.run([sys.executable, "-c", script, empty], capture_output=True, check=False)
     assert (done.stdout, done.stderr) == (b"True\n", b"")
 
 
