@@ -130,7 +130,7 @@ def returns_pct(
     if not (np.isfinite(close).all() and (close > 0).all() and np.isfinite(opened[0]) and opened[0] > 0):
         raise ValueError("every bar needs a positive close, the first a positive open: drop the others first")
     before = np.concatenate((opened[:1], close[:-1]))
-    change = 100 * (close / before - 1)
+    change = 100 * (close - before) / before
     seconds = times.astype("datetime64[s]").astype(np.int64)
     gap = np.concatenate(([False], np.diff(times) != bar.to_timedelta64()))
     if gaps == "document":
