@@ -1,81 +1,137 @@
 """What can go wrong between us and an exchange, in words for the person who has to mend it.
 
-Here belongs the translation of the clients' exceptions; deciding whether to ask again is in the clients.
+Here belongs the translation of the clients' exceptions; asking again is up to `patience`.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+import aiohttp
 import ccxt
 import requests
 from binance.error import ClientError, ServerError
 
+from vp_pipeline.exchanges.answer import Answer
 
-@dataclass
+LONGEST_WAIT = timedelta(seconds=30)
+
+
+@dataclass(eq=False)
 class FetchError(Exception):
-    """One market could not be fetched. `retryable`: asking again soon may help."""
+    """One market could not be fetched. `retryable`: asking again soon may help, not before `wait_seconds`."""
 
     market: str
     reason: str
     retryable: bool = False
+    wait_seconds: float | None = None
 
     def __str__(self) -> str:
         return f"{self.market}: {self.reason}"
 
 
-def from_ccxt(market: str, error: ccxt.BaseError) -> FetchError:
-    """The same failure, said plainly."""
+def from_ccxt(market: str, error: Exception, answer: Answer) -> FetchError:
+    """The same failure, said plainly; of errors not ccxt's own, those its parsers stumble with."""
     detail = _short(error)
+    failure = _by_status(market, answer)
+    if failure is None:
+        failure = FetchError(market, *_ccxt_reason(error, detail, answer))
+    return _heeding(failure, answer)
+
+
+def _ccxt_reason(error: Exception, detail: str, answer: Answer) -> tuple[str, bool]:
+    """The reason, and whether it may pass."""
     match error:
         case ccxt.BadSymbol():
-            return FetchError(
-                market, f"the exchange does not list it: correct or retire it in the markets file ({detail})"
-            )
-        case ccxt.PermissionDenied():
-            return FetchError(
-                market,
-                f"the exchange refuses this address (geoblock or firewall): use another network ({detail})",
+            return (
+                f"the exchange does not list it: correct or retire it in the markets file ({detail})",
+                False,
             )
         case ccxt.RequestTimeout():
-            return FetchError(market, f"no answer in time ({detail})", retryable=True)
+            return f"no answer in time ({detail})", True
         case ccxt.DDoSProtection():  # and RateLimitExceeded below it
-            return FetchError(market, f"the exchange limits our requests ({detail})", retryable=True)
+            return f"the exchange limits our requests ({detail})", True
         case ccxt.BadResponse():
-            return FetchError(market, f"the answer is not candles ({detail})", retryable=True)
+            return f"the answer is not candles ({detail})", True
         case ccxt.OnMaintenance():
-            return FetchError(market, f"the exchange is in maintenance ({detail})", retryable=True)
+            return f"the exchange is in maintenance ({detail})", True
         case ccxt.OperationFailed():
-            return FetchError(market, f"cannot be reached ({detail})", retryable=True)
+            return f"cannot be reached ({detail})", True
+        case ccxt.BaseError() if isinstance(error.__cause__, aiohttp.ClientError):
+            return f"the answer was cut off ({detail})", True
+        case ccxt.BaseError():
+            # Only an error that ccxt knows by name is the request's fault where the status blames the server.
+            server = type(error) is ccxt.ExchangeError and answer.status is not None and answer.status >= 500
+            return f"the exchange {'has an error' if server else 'refused the request'} ({detail})", server
         case _:
-            return FetchError(market, f"the exchange refused the request ({detail})")
+            return f"the answer is not in the exchange's format ({detail})", True
 
 
-def from_futures(market: str, error: Exception) -> FetchError:
+def from_futures(market: str, error: Exception, answer: Answer) -> FetchError:
     """A failure of the futures connector, which lets its HTTP library's exceptions through."""
+    failure = _by_status(market, answer)
+    if failure is None:
+        failure = FetchError(market, *_futures_reason(error, answer))
+    return _heeding(failure, answer)
+
+
+def _futures_reason(error: Exception, answer: Answer) -> tuple[str, bool]:
     match error:
-        case ClientError(status_code=418 | 429 as status):
-            return FetchError(market, f"the exchange limits our requests (HTTP {status})", retryable=True)
-        case ClientError(status_code=403 | 451 as status):
-            return FetchError(
-                market, f"the exchange refuses this address (HTTP {status}): use another network"
-            )
         case ClientError(error_code=-1121):
-            return FetchError(
-                market, "the exchange does not list it: correct or remove it in the markets file"
-            )
+            return "the exchange does not list it: correct or remove it in the markets file", False
         case ClientError():
-            return FetchError(market, f"the exchange refused the request ({error.error_message})")
+            text = _cut(str(error.error_message))
+            return f"the exchange refused the request (HTTP {error.status_code}: {text})", False
         case ServerError():
-            return FetchError(market, f"the exchange has an error (HTTP {error.status_code})", retryable=True)
+            return f"the exchange has an error (HTTP {error.status_code})", True
         case requests.Timeout():
-            return FetchError(market, "no answer in time", retryable=True)
+            return "no answer in time", True
         case requests.RequestException():
-            return FetchError(market, f"cannot be reached ({type(error).__name__})", retryable=True)
+            return f"cannot be reached ({type(error).__name__})", True
+        # The connector stumbles over an error body without a code.
+        case _ if answer.status is not None and 400 <= answer.status < 500:
+            return f"the exchange refused the request (HTTP {answer.status}, in no format we know)", False
         case _:
+            return f"the answer is not candles ({_short(error)})", True
+
+
+def _by_status(market: str, answer: Answer) -> FetchError | None:
+    """What a status means whatever the body says; None for the others."""
+    match answer.status:
+        case 403 | 451:
             return FetchError(
-                market, f"the answer is not candles ({type(error).__name__}: {_short(error)})", retryable=True
+                market,
+                "the exchange refuses this address (geoblock or firewall): use another network"
+                f" (HTTP {answer.status})",
             )
+        case 418:
+            until = answer.stay_away_until
+            end = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "and does not say until when"
+            return FetchError(
+                market, f"the exchange has banned this address {end}: ask it less often (HTTP 418)"
+            )
+        case 429:
+            return FetchError(market, "the exchange limits our requests (HTTP 429)", retryable=True)
+        case _:
+            return None
+
+
+def _heeding(failure: FetchError, answer: Answer) -> FetchError:
+    """The failure with the exchange's wish to be left alone, terminal if that is for long."""
+    if not failure.retryable or answer.stay_away_until is None:
+        return failure
+    wait = max(answer.stay_away_until - answer.now, timedelta(0))
+    if wait > LONGEST_WAIT:
+        reason = (
+            f"{failure.reason}; it wants no request before {answer.stay_away_until:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        return FetchError(failure.market, reason)
+    return FetchError(failure.market, failure.reason, retryable=True, wait_seconds=wait.total_seconds())
 
 
 def _short(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:160]}{'…' if len(text) > 160 else ''}"
+    return f"{type(error).__name__}: {_cut(str(error))}"
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return f"{text[:160]}{'…' if len(text) > 160 else ''}"

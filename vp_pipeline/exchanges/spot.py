@@ -5,30 +5,27 @@ exchanges is in `traits`; what ccxt gets wrong in `strict`.
 """
 
 import asyncio
-import json
-import random
-import time
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import ccxt.async_support
-from ccxt import BadSymbol, BaseError
+from ccxt import BadResponse, BadSymbol, BaseError
 
+from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.errors import FetchError, from_ccxt
-from vp_pipeline.exchanges.frames import BadCandles, Fetched, frame_of
-from vp_pipeline.exchanges.strict import Answer, Strict, current_answer
+from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, frame_of
+from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
+from vp_pipeline.exchanges.patience import USUAL, Patience
+from vp_pipeline.exchanges.strict import Request, Strict, current_request
 from vp_pipeline.exchanges.traits import traits_of
-from vp_pipeline.windows import MINUTE, Window, floor, to_ms
+from vp_pipeline.windows import MINUTE, Window, floor, from_ms, to_ms
 
-ATTEMPTS = 3
-TIMEOUT_MS = 10_000
-_LISTING_LIFETIME_SECONDS = 24 * 3600
-
-# ccxt's market by symbol; None where the exchange does not list it.
-Listings = dict[str, dict[str, Any] | None]
+# What ccxt's parsers raise over a body of another shape than the exchange's.
+_STUMBLES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def supported(exchange: str) -> bool:
@@ -39,27 +36,35 @@ def supported(exchange: str) -> bool:
 class SpotClient:
     """One exchange: its ccxt client, which holds the rate limiter, and the listings of `symbols`.
 
-    `host`, if given, stands in for the exchange's own: a sandbox. `cache` keeps the listings of the
-    markets in use for a day, since a full list is megabytes.
+    `host`, if given, stands in for the exchange's own: a sandbox. `cache` is the folder of the listings.
+    A client serves one round of requests: a failure to get the listings holds for all its markets.
+
+    Raises:
+        FetchError: ccxt knows no such exchange.
     """
 
     def __init__(
-        self, exchange: str, symbols: Sequence[str], host: str | None = None, cache: Path | None = None
+        self,
+        exchange: str,
+        symbols: Sequence[str],
+        host: str | None = None,
+        cache: Path | None = None,
+        patience: Patience = USUAL,
     ) -> None:
         if not supported(exchange):
             raise FetchError(exchange, "ccxt knows no exchange of this id: correct it in the markets file")
         self.exchange = exchange
         self._symbols = symbols
         self._traits = traits_of(exchange)
-        self._cache = cache / f"{exchange}.json" if cache else None
-        self._listing = asyncio.Lock()
-        self._listings: Listings | None = None
+        self._patience = patience
+        self._file = ListingsFile(cache, exchange, host) if cache is not None else None
+        self._preparing = asyncio.Lock()
+        self._listings: Listings | FetchError | None = None
         strict = type(exchange, (Strict, getattr(ccxt.async_support, exchange)), {})
-        self._ccxt: Any = strict(
-            {"enableRateLimit": True, "timeout": TIMEOUT_MS, "options": {**self._traits.options}}
-        )
+        settings = {"enableRateLimit": True, "timeout": round(patience.timeout_seconds * 1000)}
+        self._ccxt: Any = strict({**settings, "options": {**self._traits.options}})
         if host is not None:
-            self._ccxt.urls["api"] = _rehosted(self._ccxt.urls["api"], host, self._ccxt.hostname)
+            self._ccxt.urls["api"] = _rehosted(self._ccxt.urls["api"], host)
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,132 +79,151 @@ class SpotClient:
             FetchError: the exchange could not be asked, or did not answer with candles.
         """
         market = f"{self.exchange} {symbol}"
-        await self._list(symbol, market)
+        if not window:
+            raise ValueError(f"{market}: nothing to fetch in an empty window")
+        await self._prepare(symbol, market)
         rows: list[list[float | None]] = []
-        wanted, answered, moment = window, Window(window.end, window.end), None
+        first: datetime | None = None
+        oldest, answered_from = window.start, window.end
         # Newest page first: its answer tells the exchange's time, and so what is too old to ask for.
-        pages = list(window.split(self._traits.page * MINUTE))
-        for page in reversed(pages):
-            page = page.intersect(wanted)
-            if not page:
+        for page in reversed(list(window.split(self._traits.page * MINUTE))):
+            if page.end <= oldest:
                 break
+            if self._ccxt.ahead is not None and self._ccxt.milliseconds() <= to_ms(page.start):
+                continue  # nothing has opened there yet
+            page = Window(max(page.start, oldest), page.end)
             fetched, moment = await self._page(symbol, page, market)
             rows += fetched
-            if self._traits.depth is not None:
-                oldest = floor(moment, MINUTE) - self._traits.depth
-                wanted = Window(min(max(window.start, oldest), window.end), window.end)
-            answered = Window(page.intersect(wanted).start, window.end)
-        assert moment is not None
-        answered = Window(answered.start, max(answered.start, min(window.end, floor(moment, MINUTE))))
-        note = (
-            ""
-            if wanted == window
-            else f"{self.exchange} serves no minutes before {wanted.start:%Y-%m-%d %H:%M} UTC"
-        )
+            oldest = max(oldest, self._oldest(moment) or oldest)
+            answered_from = min(max(page.start, oldest), window.end)
+            # What was open when the newest candles came may have closed since.
+            first = first or moment
+        first = first or from_ms(self._ccxt.milliseconds())
+        answered = Window(answered_from, max(answered_from, min(window.end, floor(first, MINUTE))))
+        early = oldest > window.start
+        note = f"{self.exchange} serves no minutes before {oldest:%Y-%m-%d %H:%M} UTC" if early else ""
         try:
-            frame = frame_of(rows, answered, 60_000, moment)
-        except BadCandles as error:
+            frame = frame_of(rows, answered, 60_000, first)
+        except BadCandlesError as error:
             raise FetchError(market, f"the answer is not candles ({error})", retryable=True) from error
-        return Fetched(frame, answered, moment, note)
+        return Fetched(frame, answered, first, note)
 
     async def _page(
         self, symbol: str, page: Window, market: str
     ) -> tuple[list[list[float | None]], datetime]:
-        for attempt in range(1, ATTEMPTS + 1):
-            answer = Answer()
-            token = current_answer.set(answer)
-            try:
-                rows = await self._ccxt.fetch_ohlcv(
+        """Rows of a page, as far back as they are served, and the exchange's time."""
+        request = Request(Answer(), candles=True)
+        until = to_ms(page.end - MINUTE) + self._traits.until_offset_ms
+        try:
+            rows = await self._ask(
+                market,
+                request,
+                lambda: self._ccxt.fetch_ohlcv(
                     symbol,
                     "1m",
                     since=to_ms(page.start),
                     limit=page.count(MINUTE),
-                    params={"until": to_ms(page.end - MINUTE) + self._traits.until_offset_ms},
-                )
-            except BaseError as error:
-                if _too_old(answer, page, self._traits.depth):
-                    assert answer.exchange_time is not None
-                    return [], answer.exchange_time
-                failure = from_ccxt(market, error)
-                if not failure.retryable or attempt == ATTEMPTS:
-                    raise failure from error
-                await asyncio.sleep(2 ** (attempt - 2) * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
-            else:
-                # All exchanges send a Date; one that did not would be judged by our clock.
-                return rows, answer.exchange_time or datetime.now(UTC)
-            finally:
-                current_answer.reset(token)
-        raise AssertionError("the last attempt returns or raises")
+                    params={"until": until},
+                ),
+            )
+        except FetchError:
+            # A refusal of what is too old says where the served part begins.
+            oldest = self._oldest(request.answer.exchange_time)
+            if oldest is None or request.answer.status != 400 or page.start >= oldest:
+                raise
+            if page.end <= oldest:
+                return [], request.answer.now
+            return await self._page(symbol, Window(oldest, page.end), market)
+        return rows, request.answer.now
 
-    async def _list(self, symbol: str, market: str) -> None:
-        """Make sure the client knows the symbol, from the cache or from the exchange's list."""
-        async with self._listing:
+    def _oldest(self, moment: datetime | None) -> datetime | None:
+        """The first minute served at that moment, if not all are."""
+        if moment is None or self._traits.depth is None:
+            return None
+        return floor(moment, MINUTE) - self._traits.depth
+
+    async def _ask(self, market: str, request: Request, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The outcome of a ccxt call, asked for again while that may help."""
+        attempt = 0
+        while True:
+            attempt += 1
+            request.answer.forget()
+            token = current_request.set(request)
+            try:
+                return await call()
+            except (BaseError, *_STUMBLES) as error:
+                failure = from_ccxt(market, error, request.answer)
+                pause = self._patience.after(failure, attempt)
+                if pause is None:
+                    raise failure from error
+            finally:
+                current_request.reset(token)
+            await asyncio.sleep(pause)
+
+    async def _prepare(self, symbol: str, market: str) -> None:
+        """Make sure that the client knows the symbol and, where requests depend on it, the time."""
+        async with self._preparing:
             if self._listings is None:
                 try:
-                    self._listings = _read_cache(self._cache, self._symbols) or await self._ask_listings()
-                except BaseError as error:
-                    raise from_ccxt(market, error) from error
-                self._ccxt.set_markets(
-                    [listing for listing in self._listings.values() if listing is not None]
-                )
+                    self._listings = await self._known_listings(market)
+                    self._ccxt.set_markets([listing for listing in self._listings.values() if listing])
+                    if self._traits.by_clock and self._ccxt.ahead is None and self._ccxt.has["fetchTime"]:
+                        await self._ask(market, Request(Answer()), self._ccxt.fetch_time)
+                except FetchError as error:
+                    self._listings = error
+        if isinstance(self._listings, FetchError):
+            raise replace(self._listings, market=market) from self._listings
         if self._listings.get(symbol) is None:
-            raise from_ccxt(market, BadSymbol(f"no spot market {symbol} in the list of {self.exchange}"))
+            unlisted = BadSymbol(f"no spot market {symbol} in the list of {self.exchange}")
+            raise from_ccxt(market, unlisted, Answer())
 
-    async def _ask_listings(self) -> Listings:
-        markets = await self._ccxt.load_markets()
-        listings: Listings = {}
-        for symbol in self._symbols:
-            found = markets.get(symbol)
-            listings[symbol] = {**found, "info": None} if found is not None and found["spot"] else None
-        if self._cache is not None:
-            _write_cache(self._cache, listings)
+    async def _known_listings(self, market: str) -> Listings:
+        """Those of the file, else the exchange's, for the symbols of the file and ours."""
+        try:
+            kept = self._file.read() if self._file else {}
+            if self._file is not None and kept.keys() >= set(self._symbols):
+                return kept
+            markets = await self._ask(market, Request(Answer()), self._load_markets)
+            listings = chosen(markets, list(dict.fromkeys([*kept, *self._symbols])))
+            if self._file is not None:
+                self._file.write(listings)
+        except OSError as error:
+            raise FetchError(market, f"cannot keep the exchange's listings: {error}") from error
         return listings
 
+    async def _load_markets(self) -> dict[str, dict[str, Any]]:
+        markets: dict[str, dict[str, Any]] = await self._ccxt.load_markets(reload=True)
+        if not markets:
+            raise BadResponse(f"{self.exchange}: an empty list of markets")
+        return markets
 
-def _too_old(answer: Answer, page: Window, depth: timedelta | None) -> bool:
-    """A refusal of a page that lies wholly before what the exchange serves is an answer, not a fault."""
-    return depth is not None and answer.exchange_time is not None and page.end <= answer.exchange_time - depth
 
-
-def _rehosted(urls: Any, host: str, hostname: str | None) -> Any:
+def _rehosted(urls: Any, host: str) -> Any:
     """ccxt's tree of addresses with scheme and host replaced, each path kept."""
     if isinstance(urls, dict):
-        return {name: _rehosted(value, host, hostname) for name, value in urls.items()}
-    if not isinstance(urls, str):
-        return urls
-    return host + urlsplit(urls.replace("{hostname}", hostname or "")).path
-
-
-def _read_cache(path: Path | None, symbols: Sequence[str]) -> Listings | None:
-    """The kept listings, if they are of today and of all these symbols."""
-    if path is None or not path.exists() or time.time() - path.stat().st_mtime > _LISTING_LIFETIME_SECONDS:
-        return None
-    try:
-        listings: Listings = json.loads(path.read_text())
-    except ValueError:  # cut off by a crash: the exchange is asked again
-        return None
-    return listings if set(symbols) <= set(listings) else None
-
-
-def _write_cache(path: Path, listings: Listings) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(listings))
-    temporary.replace(path)
+        return {name: _rehosted(value, host) for name, value in urls.items()}
+    return host + urlsplit(urls).path if isinstance(urls, str) else urls
 
 
 async def fetch_all(
-    wanted: Iterable[tuple[str, str]], window: Window, hosts: dict[str, str | None], cache: Path | None
+    wanted: Iterable[tuple[str, str]],
+    window: Window,
+    hosts: dict[str, str | None],
+    cache: Path | None,
+    patience: Patience = USUAL,
 ) -> dict[tuple[str, str], Fetched | FetchError]:
     """Fetch (exchange, symbol) pairs side by side; each ends in candles or its own error."""
-    wanted = list(wanted)
+    symbols: dict[str, list[str]] = {}
+    for exchange, symbol in wanted:
+        symbols.setdefault(exchange, []).append(symbol)
     outcomes: dict[tuple[str, str], Fetched | FetchError] = {}
 
-    async def one_exchange(exchange: str, symbols: list[str]) -> None:
+    async def one_exchange(exchange: str) -> None:
         try:
-            client = SpotClient(exchange, symbols, hosts.get(exchange), cache)
+            client = SpotClient(exchange, symbols[exchange], hosts.get(exchange), cache, patience)
         except FetchError as error:
-            outcomes.update({(exchange, symbol): error for symbol in symbols})
+            for symbol in symbols[exchange]:
+                outcomes[exchange, symbol] = replace(error, market=f"{exchange} {symbol}")
             return
 
         async def one_market(symbol: str) -> None:
@@ -209,10 +233,10 @@ async def fetch_all(
                 outcomes[exchange, symbol] = error
 
         async with client, asyncio.TaskGroup() as group:
-            for symbol in symbols:
+            for symbol in symbols[exchange]:
                 group.create_task(one_market(symbol))
 
     async with asyncio.TaskGroup() as group:
-        for exchange in dict.fromkeys(exchange for exchange, _ in wanted):
-            group.create_task(one_exchange(exchange, [symbol for name, symbol in wanted if name == exchange]))
+        for exchange in symbols:
+            group.create_task(one_exchange(exchange))
     return outcomes

@@ -1,43 +1,68 @@
 """ccxt made strict: what it passes over in silence becomes an error.
 
 ccxt answers `[]` to HTML with status 200, to cut-off or empty bodies and to answers without the expected
-key, and calls a geoblock a passing fault. The mixin works for every ccxt exchange class.
+key, calls a geoblock a passing fault, and forms requests by the local clock, be it wrong. The mixin works
+for every ccxt exchange class; which errors are worth another request is in `errors`.
 """
 
-import email.utils
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import ccxt
 
+from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.windows import to_ms
+
 
 @dataclass
-class Answer:
-    """What the last response of a request said besides its candles."""
+class Request:
+    """One request that a caller waits for: the answer's head, and how many rows the body's lists hold.
 
-    exchange_time: datetime | None = None
+    With `candles`, an answer without any list is refused; one whose lists are all empty is believed.
+    """
+
+    answer: Answer
+    candles: bool = False
+    rows: int = 0
 
 
 # Set by the caller around one request, so that requests running side by side cannot mix up their answers.
-current_answer: ContextVar[Answer] = ContextVar("current_answer")
+current_request: ContextVar[Request] = ContextVar("current_request")
 
 
 class Strict:
     """Mixin before a ccxt exchange class: `type(name, (Strict, cls), {})`."""
 
     id: str
+    # How far the exchange's clock is ahead of ours, once an answer has told it.
+    ahead: timedelta | None = None
+
+    def milliseconds(self) -> int:
+        """The exchange's time as far as known: the clock by which ccxt forms requests."""
+        return time.time_ns() // 1_000_000 + (self.ahead or timedelta(0)) // timedelta(milliseconds=1)
+
+    def seconds(self) -> int:
+        """The same in seconds."""
+        return self.milliseconds() // 1_000
+
+    def microseconds(self) -> int:
+        """The same in microseconds."""
+        return self.milliseconds() * 1_000
 
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, response_headers: dict[str, str], *rest: Any
     ) -> Any:
-        """Note the exchange's own time, then let ccxt go on with the body."""
-        answer = current_answer.get(None)
-        sent = {name.lower(): value for name, value in response_headers.items()}.get("date")
-        if answer is not None and sent is not None:
-            answer.exchange_time = email.utils.parsedate_to_datetime(sent).astimezone(UTC)
+        """Note status, time and Retry-After, then let ccxt go on with the body."""
+        request = current_request.get(None)
+        if request is not None:
+            request.answer.note(code, response_headers)
+            if request.answer.exchange_time is not None:
+                ahead_ms = to_ms(request.answer.exchange_time) - time.time_ns() // 1_000_000
+                self.ahead = timedelta(milliseconds=ahead_ms)
         return super().on_rest_response(code, reason, url, method, response_headers, *rest)  # type: ignore[misc]  # in ccxt's class
 
     def handle_errors(
@@ -52,38 +77,36 @@ class Strict:
         *rest: Any,
     ) -> Any:
         """Raise for every answer that is not a JSON document with a good status."""
-        if code == 451:
-            raise ccxt.PermissionDenied(f"{self.id} HTTP 451 {reason}")
-        handled = super().handle_errors(code, reason, url, method, headers, body, response, *rest)  # type: ignore[misc]  # in ccxt's class
-        if code >= 400:
-            if response is None and code in (400, 403):
-                kind = ccxt.PermissionDenied if code == 403 else ccxt.BadRequest
-                raise kind(f"{self.id} HTTP {code} {reason}")
-            self.handle_http_status_code(code, reason, url, method, body)  # type: ignore[attr-defined]  # in ccxt's class
+        handled = None
+        if response is not None:  # ccxt's own handlers stumble over bodies without JSON
+            handled = super().handle_errors(code, reason, url, method, headers, body, response, *rest)  # type: ignore[misc]  # in ccxt's class
+        if code >= 500:
             raise ccxt.ExchangeNotAvailable(f"{self.id} HTTP {code} {reason}")
+        if code >= 400:
+            raise ccxt.BadRequest(f"{self.id} HTTP {code} {reason}")
         if response is None:
             raise ccxt.BadResponse(f"{self.id} HTTP {code} without JSON: {body[:80]!r}")
-        if "ohlcv" in _words(url) and _says_nothing(response):
-            raise ccxt.BadResponse(f"{self.id} HTTP {code} without candles: {body[:80]!r}")
+        request = current_request.get(None)
+        if request is not None and request.candles:
+            lengths = list(_lengths(response))
+            if not lengths:
+                raise ccxt.BadResponse(f"{self.id} HTTP {code} without candles: {body[:80]!r}")
+            request.rows = max(lengths)
         return handled
 
-    def parse_ohlcvs(self, ohlcvs: Sequence[Any] | None, *rest: Any, **named: Any) -> Any:
-        """Refuse candles that are not a list."""
-        if not isinstance(ohlcvs, list):
+    def parse_ohlcvs(self, ohlcvs: Any, *rest: Any, **named: Any) -> Any:
+        """Refuse candles that are not a list, or an empty one made up for a list under another name."""
+        request = current_request.get(None)
+        if not isinstance(ohlcvs, list) or (not ohlcvs and request is not None and request.rows):
             raise ccxt.BadResponse(f"{self.id}: candles missing from the answer")
         return super().parse_ohlcvs(ohlcvs, *rest, **named)  # type: ignore[misc]  # in ccxt's class
 
 
-def _words(url: str) -> str:
-    """`ohlcv` for the addresses of candle endpoints, whatever the exchange calls them."""
-    path = url.split("?", 1)[0].lower()
-    return "ohlcv" if any(name in path for name in ("candle", "kline", "ohlc")) else ""
-
-
-def _says_nothing(response: Any) -> bool:
-    """No list of candles anywhere in the answer, not even an empty one."""
+def _lengths(response: Any) -> Iterator[int]:
+    """How long the answer's outermost lists are, wherever they are; those of errors do not count."""
     if isinstance(response, list):
-        return False
-    if isinstance(response, dict):
-        return all(_says_nothing(value) for key, value in response.items() if key != "error")
-    return True
+        yield len(response)
+    elif isinstance(response, dict):
+        for name, value in response.items():
+            if name != "error":
+                yield from _lengths(value)

@@ -15,12 +15,14 @@ class Traits:
     """`page`: candles a request may ask for. `depth`: how far back minutes are served, None for years.
 
     `until_offset_ms` is added to the open time of the last candle wanted, where the exchange takes the
-    bound as exclusive. `options` are ccxt's.
+    bound as exclusive. `by_clock`: ccxt forms its candle requests by the clock, which must be the exchange's.
+    `options` are ccxt's.
     """
 
     page: int = 300
     depth: timedelta | None = None
     until_offset_ms: int = 0
+    by_clock: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -34,19 +36,19 @@ TRAITS = {
     "bybit": Traits(page=1000, options=_SPOT_ONLY),
     "coinbaseexchange": Traits(page=300),
     "cryptocom": Traits(page=300),
-    "gate": Traits(page=1000, depth=timedelta(minutes=9_990), options=_SPOT_ONLY),
+    "gate": Traits(page=1000, depth=timedelta(minutes=9_990), by_clock=True, options=_SPOT_ONLY),
     "htx": Traits(
         page=1000, options={"fetchMarkets": {"types": {"spot": True, "linear": False, "inverse": False}}}
     ),
     "kraken": Traits(page=720, depth=timedelta(minutes=719)),
     "kucoin": Traits(page=1440, options=_SPOT_ONLY),
-    "okx": Traits(page=300, until_offset_ms=1, options=_SPOT_ONLY),
+    "okx": Traits(page=300, until_offset_ms=1, by_clock=True, options=_SPOT_ONLY),
 }
 
 
 def traits_of(exchange: str) -> Traits:
     """The exchange's traits."""
-    return TRAITS.get(exchange, Traits())
+    return TRAITS.get(exchange, Traits(by_clock=True))
 
 
 def shortest_depth(exchanges: Iterable[str]) -> timedelta | None:
