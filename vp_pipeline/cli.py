@@ -21,17 +21,18 @@ class LazyGroup(click.Group):
         "up": "vp_pipeline.runtime.commands",
     }
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """All commands."""
         return sorted(self.modules)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now."""
         if cmd_name not in self.modules:
             return None
         module = import_module(self.modules[cmd_name])
         command = getattr(module, cmd_name)
-        assert isinstance(command, click.Command)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is not a command")
         return command
 
 

@@ -80,7 +80,7 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
             for hour, minutes in minutes_by_hour:
                 yield AssetMaterialization(
                     key,
-                    partition=hour_key(hour),  # type: ignore[arg-type]  # a group of a datetime column
+                    partition=hour_key(hour),
                     metadata={
                         "rows": len(minutes),
                         "volume": float(minutes["volume"].sum()),

@@ -39,10 +39,12 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
         reports = schedules.reports_job()
         jobs.append(reports)
         timers.append(schedules.reports_schedule(reports))
+    store = postgres or PostgresIOManager(database_url=EnvVar("VP_DATABASE_URL"))
     return Definitions(
         assets=[*assets, *retired_specs(settings)],
         jobs=jobs,
         schedules=timers if settings.source != "replay" else [],
-        resources={"postgres": postgres or PostgresIOManager(database_url=EnvVar("VP_DATABASE_URL"))},
+        # As "io_manager" it stores what assets return, as "postgres" the fetching steps call it.
+        resources={"io_manager": store, "postgres": store},
         executor=in_process_executor,
     )

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+import pandas as pd
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -90,7 +91,7 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
                 group_name=GROUP,
                 kinds={"postgres"},
                 skippable=True,
-                description="For each market and hour: closed minutes, candles stored, and why the rest are missing.",
+                description="For each market and hour: closed minutes, candles, why the rest are missing.",
                 metadata=stored_as(COVERAGE),
             ),
         ],
@@ -103,14 +104,9 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
     ) -> Iterator[AssetMaterialization | MaterializeResult[None]]:
         window = window_of(context)
         selected = [market for key, market in markets.items() if key in context.selected_asset_keys]
-        outcomes = asyncio.run(
-            spot.fetch_all(
-                [(m.exchange, m.symbol) for m in selected],
-                window,
-                hosts,
-                settings.home / "cache" / "listings",
-            )
-        )
+        wanted = [(market.exchange, market.symbol) for market in selected]
+        cache = settings.home / "cache" / "listings"
+        outcomes = asyncio.run(spot.fetch_all(wanted, window, hosts, cache))
         report = _store(postgres.database_url, selected, outcomes, window)
         for market in selected:
             if isinstance(outcomes[market.exchange, market.symbol], Fetched):
@@ -135,15 +131,11 @@ def _store(
     with rows.transaction(database_url) as connection:
         numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
         for market in markets:
-            outcome, number = (
-                outcomes[market.exchange, market.symbol],
-                numbers[market.exchange, market.symbol],
-            )
+            key = (market.exchange, market.symbol)
+            outcome = outcomes[key]
             if isinstance(outcome, Fetched):
-                frame = outcome.frame
-                if market.volume_unit == "quote":
-                    frame = frame.assign(volume=frame["volume"] / frame["close"])
-                rows.replace(connection, CANDLE, frame, {"market_id": number}, outcome.answered)
+                frame = _in_base(outcome.frame, market)
+                rows.replace(connection, CANDLE, frame, {"market_id": numbers[key]}, outcome.answered)
         counts = count_by_hour(connection, list(numbers.values()), window)
         for market in markets:
             key = (market.exchange, market.symbol)
@@ -153,8 +145,15 @@ def _store(
     return report
 
 
+def _in_base(frame: pd.DataFrame, market: Market) -> pd.DataFrame:
+    """The candles with their volume in the base asset."""
+    if market.volume_unit == "base":
+        return frame
+    return frame.assign(volume=frame["volume"] / frame["close"])
+
+
 def _coverage(
-    number: int, outcome: Outcome, window: Window, stored: dict[object, int], now: datetime
+    number: int, outcome: Outcome, window: Window, stored: dict[datetime, int], now: datetime
 ) -> Iterator[HourCoverage]:
     """One entry for each hour of the window that has closed minutes."""
     closed = window.intersect(Window(window.start, max(window.start, floor(now, MINUTE))))

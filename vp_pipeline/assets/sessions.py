@@ -39,9 +39,8 @@ def build_session_volatility(settings: Settings) -> AssetsDefinition:
         deps=[klines_key(settings, series) for series in catalog.klines],
         group_name=GROUP,
         kinds={"pandas", "plotly", "postgres"},
-        io_manager_key="postgres",
-        description="Volatility, volume, taker share and volume per trade of each USD-M perpetual by weekday and"
-        " trading session, over all stored bars.",
+        description="Volatility, volume, taker share and volume per trade of each USD-M perpetual"
+        " by weekday and trading session, over all stored bars.",
         metadata=stored_as(SESSION_VOLATILITY),
     )
     def session_volatility(

@@ -6,6 +6,7 @@ Here belongs what is fetched, stored and published; weights and returns are comp
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 from dagster import (
     AssetExecutionContext,
@@ -20,6 +21,7 @@ from dagster import (
 from vp_pipeline.analytics.strategies import STRATEGIES, Strategy, performance, strategy_returns
 from vp_pipeline.analytics.strategies import daily_returns as returns_of
 from vp_pipeline.assets.artifacts import publish
+from vp_pipeline.catalog import Strategies as Chosen
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
 from vp_pipeline.figures.tearsheet import quantstats_html
@@ -40,30 +42,28 @@ def tearsheet_key(strategy: str) -> AssetKey:
 
 def build_strategies(settings: Settings) -> list[AssetsDefinition]:
     """Returns, strategies and one tearsheet a strategy; nothing if the catalog trades none."""
-    if settings.catalog.strategies is None:
+    chosen = settings.catalog.strategies
+    if chosen is None:
         return []
     return [
-        _daily_returns(settings),
-        _strategies(settings),
+        _daily_returns(settings, chosen),
+        _strategies(),
         *(_tearsheet(settings, name, strategy) for name, strategy in STRATEGIES.items()),
     ]
 
 
-def _daily_returns(settings: Settings) -> AssetsDefinition:
-    chosen = settings.catalog.strategies
-    assert chosen is not None
-
+def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
     @asset(
         key=RETURNS_KEY,
         group_name=GROUP,
         kinds={"binance", "postgres"},
-        io_manager_key="postgres",
-        description=f"Daily close-to-close returns of {', '.join(chosen.symbols)} since {chosen.start}, the first from its open.",
+        description=f"Daily close-to-close returns of {', '.join(chosen.symbols)} since {chosen.start},"
+        " the first from its open.",
         metadata=stored_as(DAILY_RETURN),
     )
     def daily_returns(context: AssetExecutionContext) -> pd.DataFrame:
         client = FuturesClient(settings.exchange_host(EXCHANGE))
-        window = _history(settings)
+        window = _history(chosen)
         frames = []
         for symbol in chosen.symbols:
             try:
@@ -90,13 +90,12 @@ def _daily_returns(settings: Settings) -> AssetsDefinition:
     return daily_returns
 
 
-def _strategies(settings: Settings) -> AssetsDefinition:
+def _strategies() -> AssetsDefinition:
     @asset(
         key=STRATEGIES_KEY,
         ins={"returns": AssetIn(RETURNS_KEY)},
         group_name=GROUP,
         kinds={"pandas", "postgres"},
-        io_manager_key="postgres",
         description="Daily weights and returns of every strategy: "
         + "; ".join(s.title for s in STRATEGIES.values())
         + ".",
@@ -111,7 +110,7 @@ def _strategies(settings: Settings) -> AssetsDefinition:
             earned.append(pd.DataFrame({"strategy": name, "day": result.index, "return": result.to_numpy()}))
             long = weights.reset_index(names="day").melt("day", var_name="symbol", value_name="weight")
             held.append(long.dropna().assign(strategy=name))
-            context.add_output_metadata({f"{name} total return": float((1 + result).prod() - 1)})
+            context.add_output_metadata({f"{name} total return": float(np.prod(1 + result.to_numpy()) - 1)})
         return {
             STRATEGY_RETURN.name: pd.concat(earned, ignore_index=True),
             STRATEGY_WEIGHT.name: pd.concat(held, ignore_index=True),
@@ -128,7 +127,8 @@ def _tearsheet(settings: Settings, name: str, strategy: Strategy) -> AssetsDefin
         ins={"results": AssetIn(STRATEGIES_KEY), "returns": AssetIn(RETURNS_KEY)},
         group_name=GROUP,
         kinds={"quantstats", "html"},
-        description=f"{strategy.title} against {strategy.benchmark}: quantstats' report. {strategy.description}",
+        description=f"quantstats' report of {strategy.title} against {strategy.benchmark}. "
+        f"{strategy.description}",
     )
     def tearsheet(context: AssetExecutionContext, results: pd.DataFrame, returns: pd.DataFrame) -> None:
         by_strategy = results.pivot(index="day", columns="strategy", values="return")
@@ -155,10 +155,8 @@ def _title(settings: Settings, strategy: Strategy) -> str:
     return f"{title}: {settings.label}" if settings.label else title
 
 
-def _history(settings: Settings) -> Window:
+def _history(chosen: Chosen) -> Window:
     """From the first day of the configuration (or of the recording) to the last closed day."""
-    chosen = settings.catalog.strategies
-    assert chosen is not None
     start = datetime.combine(chosen.start, datetime.min.time(), UTC)
     if chosen.recorded is None:
         return Window(start, floor(datetime.now(UTC), DAY) + timedelta(days=1))

@@ -5,7 +5,6 @@ Here belongs which day's minutes go in and what comes out where. The recipe is i
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -33,7 +32,7 @@ from vp_pipeline.figures.volume_profile import document_figure, volume_profile_f
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import stored_as
 from vp_pipeline.storage.tables import VOLUME_PROFILE, VOLUME_PROFILE_NODE, VOLUME_PROFILE_ROW
-from vp_pipeline.windows import DAY, Window
+from vp_pipeline.windows import DAY, MINUTE, Window
 
 GROUP = "volume_profile"
 
@@ -70,8 +69,7 @@ def _asset(
         backfill_policy=BackfillPolicy.single_run(),
         group_name=GROUP,
         kinds={"scipy", "plotly", "postgres"},
-        io_manager_key="postgres",
-        description=f"{base} by price, a day at a time: point of control, value area, KDE nodes, interactive figure.",
+        description=f"{base} by price, a day at a time: point of control, value area, KDE nodes, figure.",
         metadata=stored_as(VOLUME_PROFILE, base=base),
     )
     def volume_profile(context: AssetExecutionContext, minutes: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -148,10 +146,8 @@ def _frames(result: _Day, day: Window) -> dict[str, pd.DataFrame]:
 
 
 def _document(settings: Settings, base: str, day: str, result: _Day) -> str:
-    first, last = (
-        result.minutes["open_time"].iloc[0],
-        result.minutes["open_time"].iloc[-1] + timedelta(minutes=1),
-    )
+    times = result.minutes["open_time"]
+    first, last = times.iloc[0], times.iloc[-1] + MINUTE
     title = f"{base} volume profile, {day}"
     return render_page(
         title,

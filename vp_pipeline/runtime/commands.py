@@ -76,9 +76,8 @@ def _run(options: Options, stay: bool) -> None:
             console.print(f"[bold reverse] {settings.label} [/]")
         for note in running.notes:
             console.print(note)
-        console.print(
-            f"started in {time.monotonic() - started:.1f} s: Dagster {running.dagster_url}, site {running.site_url}"
-        )
+        console.print(f"Dagster  {running.dagster_url}\nSite     {running.site_url}")
+        console.print(f"ready after {time.monotonic() - started:.1f} s; now the main job\n")
         dagster = DagsterApi(running.dagster_url)
         runs = _main_job(settings, running, dagster, give_up=not stay)
         missing = summary.show(console, settings, dagster, runs, time.monotonic() - started)

@@ -34,7 +34,9 @@ query Failure($id: ID!) {
   logsForRun(runId: $id) {
     ... on EventConnection {
       events {
-        ... on ExecutionStepFailureEvent { stepKey error { message cause { message } } failureMetadata { description } }
+        ... on ExecutionStepFailureEvent {
+          stepKey error { message cause { message } } failureMetadata { description }
+        }
         ... on RunFailureEvent { message }
       }
     }
@@ -44,7 +46,6 @@ _ASSETS = """
 query Assets {
   assetNodes {
     assetKey { path }
-    groupName
     isMaterializable
     assetMaterializations(limit: 1) { runId timestamp }
   }
@@ -77,7 +78,6 @@ class AssetState:
     """An asset and whether it was ever materialized."""
 
     path: tuple[str, ...]
-    group: str
     materialized: bool
 
 
@@ -130,9 +130,7 @@ class DagsterApi:
     def assets(self) -> list[AssetState]:
         """All assets that can be materialized."""
         return [
-            AssetState(
-                tuple(node["assetKey"]["path"]), node["groupName"], bool(node["assetMaterializations"])
-            )
+            AssetState(tuple(node["assetKey"]["path"]), bool(node["assetMaterializations"]))
             for node in self._query(_ASSETS)["assetNodes"]
             if node["isMaterializable"]
         ]

@@ -130,8 +130,10 @@ def _start(
     python = [sys.executable, "-m"]
     code = processes.start(
         "code-server",
-        [*python, "dagster", "api", "grpc", "-m", "vp_pipeline.definitions", "-a", "defs"]
-        + ["-h", "127.0.0.1", "-p", str(code_port), "--location-name", "vp_pipeline"],
+        [
+            *[*python, "dagster", "api", "grpc", "-m", "vp_pipeline.definitions", "-a", "defs"],
+            *["-h", "127.0.0.1", "-p", str(code_port), "--location-name", "vp_pipeline"],
+        ],
     )
     recovery = processes.start("recovery", [*python, "vp_pipeline.runtime.recovery"])
     site = processes.start("site", [*python, "vp_pipeline.cli", "site", "--port", str(site_port)])
