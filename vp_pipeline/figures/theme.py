@@ -1,0 +1,59 @@
+"""Colours and layout every figure shares.
+
+Here belongs how figures look, not what they show. Colours are Okabe and Ito's, told apart with every common
+kind of colour blindness and on light and dark paper. Text and grid take the page's colours (`page`); the
+mid-grey here is for where there is no page.
+"""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+VERMILLION = "#D55E00"
+PURPLE = "#CC79A7"
+GREY = "#8A8F98"
+
+UP, DOWN = GREEN, VERMILLION
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+_AXIS: dict[str, Any] = {
+    "gridcolor": "rgba(138, 143, 152, 0.22)",
+    "linecolor": "rgba(138, 143, 152, 0.55)",
+    "zerolinecolor": "rgba(138, 143, 152, 0.55)",
+    "zerolinewidth": 1,
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": "rgba(138, 143, 152, 0.55)",
+    "title": {"font": {"size": 12}, "standoff": 10},
+    "automargin": True,
+}
+
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 12, "color": GREY},
+        "title": {"font": {"size": 15}, "x": 0, "xref": "container", "xanchor": "left", "pad": {"l": 12}},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "colorway": [BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION],
+        "hoverlabel": {"font": {"family": FONT, "size": 12}},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.01, "yanchor": "bottom"},
+        "margin": {"l": 8, "r": 12, "t": 72, "b": 8},
+    }
+)
+
+
+def new_figure(title: str, height: int) -> go.Figure:
+    """An empty figure with the shared look."""
+    return styled(go.Figure(), title, height)
+
+
+def styled(figure: go.Figure, title: str, height: int) -> go.Figure:
+    """The figure with the shared look, its title and height in pixels; the width is that of the page."""
+    return figure.update_layout(template=TEMPLATE, title_text=title, height=height)
