@@ -1,0 +1,81 @@
+"""The artifacts: their list, and the documents themselves.
+
+Here belongs handing out what is stored, byte for byte. How it is stored is in `storage.artifacts`,
+why a document cannot act on this origin in `headers`.
+"""
+
+import re
+from itertools import groupby
+from operator import attrgetter
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from vp_pipeline.site.database import reading
+from vp_pipeline.site.headers import ARTIFACT_POLICY
+from vp_pipeline.site.pages import page, settings_of
+from vp_pipeline.storage import artifacts
+from vp_pipeline.storage.artifacts import Artifact
+from vp_pipeline.storage.rows import Connection
+
+router = APIRouter(include_in_schema=False)
+
+_ENDINGS = {"text/html": ".html", "application/json": ".json", "text/csv": ".csv", "text/plain": ".txt"}
+
+
+@router.api_route("/artifacts/", methods=["GET", "HEAD"])
+def artifact_list(request: Request) -> Response:
+    """All artifacts by name, newest first."""
+    with reading(settings_of(request)) as connection:
+        listed = artifacts.listing(connection)
+    groups = {name: list(group) for name, group in groupby(listed, attrgetter("name"))}
+    return page(request, "artifacts.html", groups=groups, path_of=path_of)
+
+
+@router.api_route("/artifacts/{path:path}", methods=["GET", "HEAD"])
+def artifact(request: Request, path: str, download: bool = False) -> Response:
+    """The document; with `download`, as a file to save."""
+    with reading(settings_of(request)) as connection:
+        found = locate(connection, path)
+        if found is None:
+            raise HTTPException(404, f"There is no artifact {path!r}.")
+        headers = {
+            "etag": f'"{found.sha256}"',
+            "last-modified": f"{found.created_at:%a, %d %b %Y %H:%M:%S} GMT",
+            "content-security-policy": ARTIFACT_POLICY,
+        }
+        if download:
+            headers["content-disposition"] = f'attachment; filename="{file_name(found)}"'
+        if _matches(request.headers.get("if-none-match", ""), found.sha256):
+            return Response(status_code=304, headers=headers)
+        if request.method == "HEAD":
+            headers |= {"content-length": str(found.size), "content-type": found.media_type}
+            return Response(headers=headers)
+        content = artifacts.content(connection, found.name, found.partition)
+    return Response(content, media_type=found.media_type, headers=headers)
+
+
+def locate(connection: Connection, path: str) -> Artifact | None:
+    """The artifact of a path: its last part is the partition if there is such an artifact.
+
+    Names hold slashes, partitions do not.
+    """
+    if "\0" in path:  # which Postgres cannot store, and refuses to look for
+        return None
+    name, _, partition = path.rpartition("/")
+    return artifacts.find(connection, name, partition) or artifacts.find(connection, path)
+
+
+def path_of(artifact: Artifact) -> str:
+    """The path under /artifacts/."""
+    return f"{artifact.name}/{artifact.partition}" if artifact.partition else artifact.name
+
+
+def file_name(artifact: Artifact) -> str:
+    """volume_profile-btc-2023-03-11.html; nothing in it that a file system or header minds."""
+    stem = re.sub(r"[^A-Za-z0-9._-]", "_", path_of(artifact).replace("/", "-"))
+    return stem + _ENDINGS.get(artifact.media_type.partition(";")[0], "")
+
+
+def _matches(if_none_match: str, sha256: str) -> bool:
+    tags = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
+    return any(tag in ("*", f'"{sha256}"') for tag in tags)
