@@ -37,7 +37,7 @@ from vp_pipeline.storage import coverage, rows
 from vp_pipeline.storage.coverage import HourCoverage
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
 from vp_pipeline.storage.markets import count_by_hour, market_ids
-from vp_pipeline.storage.tables import CANDLE, COVERAGE
+from vp_pipeline.storage.tables import CANDLE, COVERAGE, MARKET_CANDLE
 from vp_pipeline.windows import HOUR, MINUTE, Window, floor
 
 GROUP = "candles"
@@ -81,7 +81,7 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
                     kinds={"ccxt", "postgres"},
                     skippable=True,
                     description=f"Minute candles of {market.name}; volume in {market.base}.",
-                    metadata=stored_as(CANDLE, exchange=market.exchange, symbol=market.symbol),
+                    metadata=stored_as(MARKET_CANDLE, exchange=market.exchange, symbol=market.symbol),
                 )
                 for key, market in markets.items()
             ),

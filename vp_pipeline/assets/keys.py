@@ -5,7 +5,8 @@ Here belongs what those need who start runs from outside of Dagster, so that not
 
 from datetime import datetime
 
-HOUR_FORMAT = "%Y-%m-%d-%H:%M"
+# Literal minutes: any moment of an hour has the hour's key.
+HOUR_FORMAT = "%Y-%m-%d-%H:00"
 DAY_FORMAT = "%Y-%m-%d"
 
 TICK_JOB = "tick"

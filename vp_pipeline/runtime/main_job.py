@@ -112,10 +112,9 @@ def _left(hours: Window, assets: Sequence[tuple[str, ...]], dagster: DagsterApi,
 
 
 def _step(catalog: Catalog) -> timedelta:
-    """A divisor of the day in which no recorded exchange forgets the first minute of it."""
+    """Hours in one run, so few that no recorded exchange has forgotten the first by the end of the last."""
     depth = shortest_depth(market.exchange for market in catalog.live_markets())
-    longest = min(depth - HOUR, LONGEST_RUN) if depth is not None else LONGEST_RUN
-    return max(timedelta(hours=h) for h in (1, 2, 3, 4, 6, 8, 12, 24) if timedelta(hours=h) <= longest)
+    return LONGEST_RUN if depth is None else min(depth // HOUR * HOUR, LONGEST_RUN)
 
 
 def _klines(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[Stage]:

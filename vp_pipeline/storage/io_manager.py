@@ -23,7 +23,7 @@ from dagster import (
 from pydantic import Field
 
 from vp_pipeline.storage import rows
-from vp_pipeline.storage.tables import TABLES, Table
+from vp_pipeline.storage.tables import TABLES, VIEWS, Table
 from vp_pipeline.windows import Window
 
 Stored = pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -87,11 +87,12 @@ class PostgresIOManager(ConfigurableIOManager):
 
 
 def _stored(metadata: Mapping[str, Any]) -> tuple[Table, Mapping[str, str | int]]:
-    if metadata.get("table") not in TABLES:
+    readable = TABLES | VIEWS
+    if metadata.get("table") not in readable:
         raise ValueError("the asset does not say where it is stored: give it metadata=stored_as(table, ...)")
     scope = metadata["scope"]
     values: Any = scope.value if isinstance(scope, JsonMetadataValue) else scope
-    return TABLES[str(metadata["table"])], values
+    return readable[str(metadata["table"])], values
 
 
 def _window(context: InputContext | OutputContext) -> Window | None:

@@ -37,6 +37,16 @@ CANDLE = Table(
     time="open_time",
 )
 
+# A view: candles by the names of their market, for those who read one market's.
+MARKET_CANDLE = Table(
+    "market_candle",
+    {"exchange": "text", "symbol": "text"}
+    | {name: kind for name, kind in CANDLE.columns.items() if name != "market_id"},
+    key=("exchange", "symbol", "open_time"),
+    scope=("exchange", "symbol"),
+    time="open_time",
+)
+
 COVERAGE = Table(
     "coverage",
     {
@@ -189,3 +199,5 @@ TABLES = {
         STRATEGY_WEIGHT,
     )
 }
+
+VIEWS = {MARKET_CANDLE.name: MARKET_CANDLE}

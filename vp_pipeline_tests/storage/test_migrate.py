@@ -1,12 +1,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import pandas as pd
 import psycopg
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
-from vp_pipeline.storage import migrate
+from vp_pipeline.storage import migrate, rows
 from vp_pipeline.storage.embedded import EmbeddedPostgres
-from vp_pipeline.storage.tables import TABLES, PgType, Table
+from vp_pipeline.storage.markets import market_ids
+from vp_pipeline.storage.tables import CANDLE, MARKET_CANDLE, TABLES, PgType, Table
 
 CATALOG_NAMES: dict[str, PgType] = {
     "smallint": "int2",
@@ -37,6 +39,17 @@ def test_declared_table_is_the_migrated_one(database_url: str, table: Table) -> 
         ).fetchall()
     assert {name: CATALOG_NAMES[kind] for name, kind in columns} == table.columns
     assert tuple(name for (name,) in key) == table.key
+
+
+def test_declared_view_can_be_read(database_url: str) -> None:
+    with rows.transaction(database_url) as connection:
+        number = market_ids(connection, [("kraken", "BTC/USD")])["kraken", "BTC/USD"]
+        hour = pd.DataFrame({"open_time": pd.date_range("2026-01-01", periods=2, freq="min", tz="UTC")})
+        candles = hour.assign(open=1.0, high=4.0, low=0.5, close=2.0, volume=3.0)
+        rows.replace(connection, CANDLE, candles, {"market_id": number})
+        read = rows.read(connection, MARKET_CANDLE, {"exchange": "kraken", "symbol": "BTC/USD"})
+    assert list(read.columns) == list(MARKET_CANDLE.columns)
+    assert read["close"].tolist() == [2.0, 2.0]
 
 
 def test_every_migrated_table_is_declared_or_known(database_url: str) -> None:

@@ -1,0 +1,107 @@
+"""A replayed platform without its processes: settings, definitions and an empty database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
+from psycopg import sql
+
+from vp_pipeline.assets.build import build_defs
+from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, range_tags
+from vp_pipeline.runtime.replay import write_markets_file
+from vp_pipeline.sandbox.clock import Clock
+from vp_pipeline.sandbox.recording import scan
+from vp_pipeline.sandbox.replay import ReplaySource
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage.io_manager import PostgresIOManager
+from vp_pipeline.windows import HOUR
+from vp_pipeline_tests.assets import recordings
+
+
+@dataclass
+class Replayed:
+    """What a test of assets works with."""
+
+    settings: Settings
+    definitions: Definitions
+    instance: DagsterInstance
+    sandbox: str
+    recording: Path
+
+    @property
+    def url(self) -> str:
+        return self.settings.database_url.get_secret_value()
+
+    def run(
+        self,
+        job: str,
+        first: datetime | None = None,
+        last: datetime | None = None,
+        only: list[AssetKey] | None = None,
+        must_succeed: bool = True,
+    ) -> ExecuteInProcessResult:
+        """Run a job, over the hours or days from `first` to `last` if given."""
+        key_format = DAY_FORMAT if job == "volume_profiles" else HOUR_FORMAT
+        tags = range_tags(first, last or first, key_format) if first is not None else {}
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance, tags=tags, asset_selection=only, raise_on_error=must_succeed
+        )
+
+    def all_minutes(self) -> ExecuteInProcessResult:
+        """The minutes of the whole recording, in one run, at the recording's end."""
+        self.clock(recordings.END)
+        return self.run("tick", recordings.START, recordings.END - HOUR)
+
+    def clock(self, now: datetime) -> None:
+        """Set the exchanges' time."""
+        recordings.put(self.sandbox, "clock", {"now": now.isoformat(), "frozen": True})
+
+    def faults(self, *faults: dict[str, object]) -> None:
+        """Put these faults in force, in place of those before."""
+        recordings.put(self.sandbox, "faults", {"faults": list(faults)})
+
+    def dump(self, *without: str) -> dict[str, bytes]:
+        """Every table's rows, as bytes, in key order."""
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+        with psycopg.connect(self.url) as connection:
+            names = [name for (name,) in connection.execute(tables) if name not in without]
+            return {name: _rows(connection, name) for name in names}
+
+
+@pytest.fixture(scope="package")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recordings.write(tmp_path_factory.mktemp("recording"))
+
+
+@pytest.fixture(scope="module")
+def replayed(
+    recording: Path, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Replayed]:
+    home = tmp_path_factory.mktemp("home")
+    scanned = scan(recording)
+    write_markets_file(scanned, home / "markets.toml")
+    clock = Clock(recordings.END, frozen=True)
+    with recordings.serving(ReplaySource(scanned), clock) as address, DagsterInstance.ephemeral() as instance:
+        settings = Settings.model_validate(
+            {
+                "home": home,
+                "source": "replay",
+                "markets_file": home / "markets.toml",
+                "database_url": database_url,
+                "exchange_url": address,
+            }
+        )
+        definitions = build_defs(settings, PostgresIOManager(database_url=database_url))
+        yield Replayed(settings, definitions, instance, address, recording)
+
+
+def _rows(connection: psycopg.Connection[tuple[object, ...]], table: str) -> bytes:
+    query = sql.SQL("COPY (SELECT * FROM {} AS rows ORDER BY rows::text) TO STDOUT").format(
+        sql.Identifier(table)
+    )
+    with connection.cursor().copy(query) as copy:
+        return b"".join(bytes(block) for block in copy)

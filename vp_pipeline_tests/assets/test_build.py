@@ -1,0 +1,68 @@
+"""What there is to materialize."""
+
+from dagster import AssetKey, HourlyPartitionsDefinition
+
+from vp_pipeline.assets.build import build_defs
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage.io_manager import PostgresIOManager
+from vp_pipeline.windows import HOUR
+from vp_pipeline_tests.assets.conftest import Replayed
+from vp_pipeline_tests.assets.recordings import END, START
+from vp_pipeline_tests.assets.test_schedules import SHIPPED
+
+
+def test_the_shipped_catalog() -> None:
+    definitions = build_defs(Settings.model_validate(SHIPPED), PostgresIOManager(database_url="unused"))
+    graph = definitions.resolve_asset_graph()
+    keys = {key.to_user_string() for key in graph.materializable_asset_keys}
+    assert {
+        "candles/binance/btc_usdt",
+        "candles/coinbaseexchange/btc_usd",
+        "candles/htx/btc_usdc",
+        "candles/gate/btc_usd",
+        "candles/kraken/btc_usd",
+        "coverage",
+        "aggregate/btc",
+        "aggregate/eth",
+        "volume_profile/btc",
+        "klines/btcusdt",
+        "session_volatility",
+        "daily_returns",
+        "strategies",
+        "tearsheets/equal_weight",
+        "tearsheets/volatility_weight",
+        "tearsheets/mean_reversion",
+    } <= keys
+    retired = {key.to_user_string() for key in graph.external_asset_keys}
+    assert retired == {"candles/binance/btc_busd", "candles/ftx/btc_usd", "candles/ftx/btc_usdt"}
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.group_name != "default", key
+        assert node.description, key
+
+
+def test_lineage_leads_from_candles_to_profile_and_from_bars_to_tearsheets(replayed: Replayed) -> None:
+    graph = replayed.definitions.resolve_asset_graph()
+
+    def upstream(*path: str) -> set[str]:
+        return {key.to_user_string() for key in graph.get_ancestor_asset_keys(AssetKey(list(path)))}
+
+    assert {"aggregate/btc", "coverage", "candles/kraken/btc_usd"} <= upstream("volume_profile", "btc")
+    assert upstream("tearsheets", "mean_reversion") == {"strategies", "daily_returns"}
+    assert upstream("session_volatility") == {"klines/btcusdt", "klines/ethusdt"}
+
+
+def test_partitions_of_a_recording_are_its_hours(replayed: Replayed) -> None:
+    graph = replayed.definitions.resolve_asset_graph()
+    hours = graph.get(AssetKey(["candles", "kraken", "btc_usd"])).partitions_def
+    assert isinstance(hours, HourlyPartitionsDefinition)
+    keys = hours.get_partition_keys()
+    assert (keys[0], keys[-1]) == ("2025-03-04-20:00", "2025-03-05-00:00")
+    assert len(keys) == (END - START) // HOUR
+        "2025-03-04-20:00",
+        "2025-03-05-00:00",
+        (END - START).seconds // 3600,
+    )
+    days = graph.get(AssetKey(["volume_profile", "btc"])).partitions_def
+    assert days is not None
+    assert days.get_partition_keys() == ["2025-03-04", "2025-03-05"]
