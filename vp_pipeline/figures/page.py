@@ -95,9 +95,14 @@ class _Figures:
     def _figure(self, figure: go.Figure) -> str:
         self.count += 1
         name = f"figure-{self.count}"
+        # As text of the page the title wraps on a narrow screen.
+        title = figure.layout.title.text
+        bare = go.Figure(figure)
+        bare.layout.title = None
         # "</" would end the script element, wherever it stands.
-        data = figure.to_json(engine="json").replace("</", "<\\/")
+        data = bare.to_json(engine="json").replace("</", "<\\/")
         return (
+            f"<h3>{escape(title or '')}</h3>\n"
             f'<div class="figure" id="{name}" style="height: {figure.layout.height or 450}px"></div>\n'
             f'<script>draw("{name}", {data});</script>'
         )
@@ -120,8 +125,12 @@ _DOCUMENT = """<!DOCTYPE html>
 {style}</style>
 {plotly}
 <script>
-const draw = (name, figure) => Plotly.newPlot(
-  name, figure.data, figure.layout, {{responsive: true, displaylogo: false, plotlyServerURL: ""}});
+const config = {{
+  responsive: true, displaylogo: false, typesetMath: false, plotlyServerURL: "",
+  modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]]
+}};
+const figures = [];
+const draw = (name, figure) => figures.push([name, figure]);
 </script>
 </head>
 <body>
@@ -133,6 +142,10 @@ const draw = (name, figure) => Plotly.newPlot(
 {noscript}
 {body}
 </main>
+<script>
+// Only now is the page's layout final, and with it every figure's width.
+for (const [name, figure] of figures) Plotly.newPlot(name, figure.data, figure.layout, config);
+</script>
 </body>
 </html>
 """

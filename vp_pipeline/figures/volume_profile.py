@@ -18,7 +18,7 @@ MAX_CANDLES = 400
 
 _STEPS = (1, 2, 3, 5, 10, 15, 30, 60, 120, 240, 480, 1440, 2880, 10080)
 _HEIGHT = 640
-_LABEL_DISTANCE = 17  # pixels between the middles of two price labels
+_LABEL_DISTANCE = 34  # pixels between the middles of two price labels
 
 
 def volume_profile_figure(
@@ -48,22 +48,21 @@ def volume_profile_figure(
         for trace in _curve(profile, rows):
             figure.add_trace(trace, row=1, col=2)
     low, high = _price_range(shown, rows)
-    _levels(figure, rows, area, (high - low) / (_HEIGHT - 130))
+    _levels(figure, rows, area, (high - low) / (_HEIGHT - 110))
     theme.styled(figure, title, _HEIGHT)
     figure.update_layout(
         bargap=0,
         barmode="overlay",
         hovermode="closest",
         dragmode="pan",
-        margin_r=78,
-        margin_t=84,
+        margin_r=60,
         xaxis_rangeslider_visible=False,
     )
-    figure.update_yaxes(range=[low, high], tickformat=",", col=1, title_text="Price ($)")
-    figure.update_xaxes(title_text=f"Time (UTC), {_span(minutes)} candles", col=1)
-    figure.update_xaxes(
-        title_text=f"Volume in rows of ${rows.row_size:,g} (base units)", rangemode="tozero", nticks=4, col=2
-    )
+    figure.update_yaxes(range=[low, high], tickformat=",")
+    figure.update_yaxes(title_text=f"Price ($), rows of {rows.row_size:,g}", col=1)
+    figure.update_xaxes(tickangle=0)
+    figure.update_xaxes(title_text=f"Time (UTC), {_span(minutes)} candles", nticks=6, col=1)
+    figure.update_xaxes(title_text="Volume (base units)", rangemode="tozero", nticks=4, col=2)
     return figure
 
 
@@ -200,7 +199,7 @@ def _levels(figure: go.Figure, rows: PriceRows, area: ValueArea, dollars_per_pix
             line={"color": colour, "width": 1.5, "dash": dash},
         )
         figure.add_annotation(
-            text=f"<b>{name}</b> {price:,.10g}",
+            text=f"<b>{name}</b><br>{price:,.10g}",
             xref="paper",
             x=1,
             xanchor="left",
@@ -208,6 +207,7 @@ def _levels(figure: go.Figure, rows: PriceRows, area: ValueArea, dollars_per_pix
             yshift=moved / dollars_per_pixel,
             yanchor="middle",
             showarrow=False,
+            align="left",
             font_size=12,
             xshift=4,
         )
