@@ -1,6 +1,6 @@
 # The two commands of the README, and what they stand on. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format clean
+.PHONY: help setup demo up test lint format figures bench clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -11,17 +11,25 @@ STAMP  := $(VENV)/.synced
 
 # A shell that forbids writing bytecode would make every import 3 to 6 times slower.
 unexport PYTHONDONTWRITEBYTECODE
+# Another project's environment is none of ours; another index would not fit the lock file.
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONHOME PYTHONPATH
+unexport UV_DEFAULT_INDEX UV_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NO_INDEX
+
+define NEED_PYTHON
+@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; found " + sys.version.split()[0] + ". Name another: make PYTHON=/path/to/python3")'
+endef
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 .uv/bin/uv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3")'
-	$(PYTHON) -m venv .uv
-	.uv/bin/python -m pip install --quiet uv
+	$(NEED_PYTHON)
+	"$(PYTHON)" -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 $(STAMP): pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
-	$(UV) sync --locked --compile-bytecode --python $(PYTHON)
+	$(NEED_PYTHON)
+	"$(UV)" sync --locked --compile-bytecode --python "$(PYTHON)"
 	@touch $@
 
 setup: $(STAMP) ## virtual environment with the locked dependencies; leaves .venv/bin/vp
@@ -41,8 +49,14 @@ format: setup ## let ruff rewrite what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-test: lint ## linters, type checker and every test
-	$(VENV)/bin/pytest
+test: lint ## linters, type checker and every test (ARGS="-k profile": some tests)
+	$(VENV)/bin/pytest $(ARGS)
 
-clean: ## remove what the commands made, the demo's data included
-	rm -rf $(VENV) .uv .vp
+figures: setup ## time and memory of the platform on this machine (ARGS=--write: into the README)
+	@$(VENV)/bin/python benchmarks/figures.py $(ARGS)
+
+bench: setup ## writing a tick, our way and the first document's, as a ratio
+	@$(VENV)/bin/python benchmarks/tick_write.py $(ARGS)
+
+clean: ## remove what the commands made, demos and replays included; the live platform's data in .vp/live stay
+	rm -rf $(VENV) .uv .vp/demo .vp/replay-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
