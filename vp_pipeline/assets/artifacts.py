@@ -7,7 +7,6 @@ from typing import Any
 
 from dagster import AssetExecutionContext, AssetKey, MetadataValue
 
-from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.artifacts import Artifact, Include
@@ -21,6 +20,8 @@ def publish(
     partition: str = "",
 ) -> dict[str, Any]:
     """Keep the document under the asset's name; metadata that link to it."""
+    from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script
+
     shared = Include(PLOTLY_INCLUDE, plotly_script()) if PLOTLY_INCLUDE in document else None
     name = "/".join(key.path)
     with rows.transaction(settings.database_url.get_secret_value()) as connection:

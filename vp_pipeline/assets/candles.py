@@ -8,6 +8,7 @@ rows and reasons. A market that fails leaves no event, and the others go on. The
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 from dagster import (
@@ -29,8 +30,6 @@ from rich.table import Table as TextTable
 
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.catalog import Market
-from vp_pipeline.exchanges import spot
-from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import coverage, rows
@@ -43,7 +42,10 @@ from vp_pipeline.windows import HOUR, MINUTE, Window, floor
 GROUP = "candles"
 COVERAGE_KEY = AssetKey("coverage")
 
-Outcome = Fetched | FetchError
+if TYPE_CHECKING:
+    from vp_pipeline.exchanges.errors import FetchError
+
+Outcome: TypeAlias = "Fetched | FetchError"
 
 
 def candles_key(market: Market) -> AssetKey:
@@ -102,6 +104,8 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
     def candles(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization | MaterializeResult[None]]:
+        from vp_pipeline.exchanges import spot
+
         window = window_of(context)
         selected = [market for key, market in markets.items() if key in context.selected_asset_keys]
         wanted = [(market.exchange, market.symbol) for market in selected]
@@ -162,10 +166,10 @@ def _coverage(
         answered = isinstance(outcome, Fetched) and hour.start in outcome.answered
         if got >= expected:
             reason = ""
-        elif isinstance(outcome, FetchError):
-            reason = outcome.reason
-        else:
+        elif isinstance(outcome, Fetched):
             reason = "the exchange has no candle" if answered else outcome.note
+        else:
+            reason = outcome.reason
         yield HourCoverage(number, hour.start, expected, got, reason, answered)
 
 
@@ -191,7 +195,7 @@ def _explain(
     failed = {}
     for market in markets:
         outcome, hours = outcomes[market.exchange, market.symbol], report[market.name]
-        if isinstance(outcome, FetchError):
+        if not isinstance(outcome, Fetched):
             failed[market.name] = outcome.reason
         got, missing = sum(h.got for h in hours), sum(h.missing for h in hours)
         reasons = dict.fromkeys(h.reason for h in hours if h.reason)

@@ -23,9 +23,7 @@ from dagster import (
 
 from vp_pipeline.assets.partitions import hour_key, kline_hours, window_of
 from vp_pipeline.catalog import INTERVAL_MINUTES, Interval, Klines
-from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
-from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import Batch, PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import KLINE
@@ -74,6 +72,9 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
     def klines(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization]:
+        from vp_pipeline.exchanges.errors import FetchError
+        from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
+
         window = window_of(context)
         selected = {key: series for key, series in series_of.items() if key in context.selected_asset_keys}
         host = settings.exchange_host(EXCHANGE)

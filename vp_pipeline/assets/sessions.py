@@ -16,12 +16,9 @@ from dagster import (
     asset,
 )
 
-from vp_pipeline.analytics.sessions import session_table
 from vp_pipeline.assets.artifacts import publish
 from vp_pipeline.assets.klines import GROUP, klines_key
 from vp_pipeline.catalog import INTERVAL_MINUTES
-from vp_pipeline.figures.page import render_page
-from vp_pipeline.figures.sessions import session_sections
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
@@ -46,6 +43,10 @@ def build_session_volatility(settings: Settings) -> AssetsDefinition:
     def session_volatility(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> pd.DataFrame:
+        from vp_pipeline.analytics.sessions import session_table
+        from vp_pipeline.figures.page import render_page
+        from vp_pipeline.figures.sessions import session_sections
+
         frames, sections, summary, without = [], [], {}, []
         for series in catalog.klines:
             bar = timedelta(minutes=INTERVAL_MINUTES[series.interval])

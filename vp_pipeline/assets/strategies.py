@@ -22,9 +22,6 @@ from vp_pipeline.analytics.strategies import STRATEGIES, Strategy, performance, 
 from vp_pipeline.analytics.strategies import daily_returns as returns_of
 from vp_pipeline.assets.artifacts import publish
 from vp_pipeline.catalog import Strategies as Chosen
-from vp_pipeline.exchanges.errors import FetchError
-from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
-from vp_pipeline.figures.tearsheet import quantstats_html
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import stored_as
 from vp_pipeline.storage.tables import DAILY_RETURN, STRATEGY_RETURN, STRATEGY_WEIGHT
@@ -62,6 +59,9 @@ def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
         metadata=stored_as(DAILY_RETURN),
     )
     def daily_returns(context: AssetExecutionContext) -> pd.DataFrame:
+        from vp_pipeline.exchanges.errors import FetchError
+        from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
+
         client = FuturesClient(settings.exchange_host(EXCHANGE))
         window = _history(chosen)
         frames = []
@@ -131,6 +131,8 @@ def _tearsheet(settings: Settings, name: str, strategy: Strategy) -> AssetsDefin
         f"{strategy.description}",
     )
     def tearsheet(context: AssetExecutionContext, results: pd.DataFrame, returns: pd.DataFrame) -> None:
+        from vp_pipeline.figures.tearsheet import quantstats_html
+
         by_strategy = results.pivot(index="day", columns="strategy", values="return")
         by_symbol = returns.pivot(index="day", columns="symbol", values="return")
         own = by_strategy[name]

@@ -133,9 +133,9 @@ def _settings(running: Platform) -> Settings:
 
 
 def _demo_options() -> Options:
-    """Simulated data from the beginning of yesterday."""
-    yesterday = floor(datetime.now(UTC), DAY) - DAY
-    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=yesterday.isoformat())
+    """Simulated data; the hours begin where the first bars do, so that every weekday has some."""
+    first = floor(datetime.now(UTC) - main_job.FIRST_BARS, DAY)
+    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=first.isoformat())
 
 
 def _replay_options(folder: Path) -> Options:

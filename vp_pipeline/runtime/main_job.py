@@ -79,7 +79,8 @@ def _minutes(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator
     replayed = catalog.recording is not None
     hours_of = [span.hours for span in catalog.recording.minutes] if catalog.recording else []
     if not replayed:
-        hours_of = [Window(settings.first_hour(now), ceil(now, HOUR))]
+        yesterday = floor(now, DAY) - DAY
+        hours_of = [Window(max(settings.first_hour(now), yesterday), ceil(now, HOUR))]
     aggregates = [("aggregate", base.lower()) for base in catalog.instruments]
     each = len(catalog.live_markets()) + len(catalog.instruments) + 1
     for hours in hours_of:

@@ -19,9 +19,9 @@ def schedule(name: str) -> ScheduleDefinition:
     return definitions.get_repository_def().get_schedule_def(name)
 
 
-def requested(name: str, *moment: int) -> tuple[str, str]:
-    """First and last partition that the schedule asks for at a moment of 2026."""
-    when = datetime(2026, *moment, tzinfo=UTC)  # type: ignore[misc]  # month, day, hour, minute
+def requested(name: str, moment: str) -> tuple[str, str]:
+    """First and last partition that the schedule asks for at a moment, UTC."""
+    when = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     definition = schedule(name)
     with DagsterInstance.ephemeral() as instance:
         context = build_schedule_context(instance, scheduled_execution_time=when)
@@ -33,19 +33,19 @@ def requested(name: str, *moment: int) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("moment", "first", "last"),
     [
-        ((3, 2, 17, 0), "2026-03-02-16:00", "2026-03-02-17:00"),
-        ((3, 2, 17, 15), "2026-03-02-17:00", "2026-03-02-17:00"),
-        ((3, 2, 17, 45), "2026-03-02-17:00", "2026-03-02-17:00"),
-        ((3, 3, 0, 0), "2026-03-02-23:00", "2026-03-03-00:00"),
+        ("2026-03-02T17:00", "2026-03-02-16:00", "2026-03-02-17:00"),
+        ("2026-03-02T17:15", "2026-03-02-17:00", "2026-03-02-17:00"),
+        ("2026-03-02T17:45", "2026-03-02-17:00", "2026-03-02-17:00"),
+        ("2026-03-03T00:00", "2026-03-02-23:00", "2026-03-03-00:00"),
     ],
 )
-def test_a_tick_covers_the_last_quarter_of_the_hour(moment: tuple[int, ...], first: str, last: str) -> None:
-    assert requested("tick_schedule", *moment) == (first, last)
+def test_a_tick_covers_the_last_quarter_of_the_hour(moment: str, first: str, last: str) -> None:
+    assert requested("tick_schedule", moment) == (first, last)
 
 
 def test_profiles_cover_the_day_that_has_just_ended() -> None:
-    assert requested("volume_profiles_schedule", 3, 3, 0, 6) == ("2026-03-02", "2026-03-03")
-    assert requested("volume_profiles_schedule", 3, 3, 9, 6) == ("2026-03-03", "2026-03-03")
+    assert requested("volume_profiles_schedule", "2026-03-03T00:06") == ("2026-03-02", "2026-03-03")
+    assert requested("volume_profiles_schedule", "2026-03-03T09:06") == ("2026-03-03", "2026-03-03")
 
 
 def test_schedules_run_by_default_and_count_in_utc() -> None:
