@@ -5,7 +5,7 @@ exchanges is in `traits`; what ccxt gets wrong in `strict`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -208,7 +208,7 @@ def _rehosted(urls: Any, host: str) -> Any:
 async def fetch_all(
     wanted: Iterable[tuple[str, str]],
     window: Window,
-    hosts: dict[str, str | None],
+    hosts: Mapping[str, str | None],
     cache: Path | None,
     patience: Patience = USUAL,
 ) -> dict[tuple[str, str], Fetched | FetchError]:

@@ -101,6 +101,13 @@ class Strict:
             raise ccxt.BadResponse(f"{self.id}: candles missing from the answer")
         return super().parse_ohlcvs(ohlcvs, *rest, **named)  # type: ignore[misc]  # in ccxt's class
 
+    def parse_ohlcv(self, ohlcv: Any, *rest: Any, **named: Any) -> Any:
+        """Refuse a row without a time, which ccxt would sort out as one before the window."""
+        candle = super().parse_ohlcv(ohlcv, *rest, **named)  # type: ignore[misc]  # in ccxt's class
+        if candle[0] is None:
+            raise ccxt.BadResponse(f"{self.id}: a candle without time in the answer: {str(ohlcv)[:80]}")
+        return candle
+
 
 def _lengths(response: Any) -> Iterator[int]:
     """How long the answer's outermost lists are, wherever they are; those of errors do not count."""

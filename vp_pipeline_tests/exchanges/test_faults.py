@@ -1,0 +1,368 @@
+"""What goes wrong on the wire: which error it becomes, whether it is asked again, and whom it concerns."""
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ccxt.async_support
+import pytest
+
+from vp_pipeline.exchanges import patience
+from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.exchanges.errors import FetchError
+from vp_pipeline.exchanges.frames import Fetched
+from vp_pipeline.exchanges.patience import Patience
+from vp_pipeline.exchanges.spot import SpotClient, fetch_all
+from vp_pipeline.exchanges.traits import TRAITS
+from vp_pipeline.sandbox.clock import Clock
+from vp_pipeline.sandbox.generator import GeneratedSource
+from vp_pipeline.windows import HOUR, Window, floor
+from vp_pipeline_tests.exchanges.conftest import NOW, ONCE, TWICE, Traffic
+from vp_pipeline_tests.exchanges.worlds import World, world
+
+WINDOW = Window(floor(NOW, HOUR) - HOUR, floor(NOW, HOUR))
+Outcomes = dict[tuple[str, str], Fetched | FetchError]
+
+
+def run(source: GeneratedSource, work: Callable[[World], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with world(source, Clock(NOW, frozen=True)) as here:
+            await work(here)
+
+    asyncio.run(main())
+
+
+def one_market_each(here: World) -> list[tuple[str, str]]:
+    return [(exchange, here.markets(exchange)[0].symbol) for exchange in TRAITS]
+
+
+FAULTS: list[Any] = [
+    pytest.param({"kind": "status", "status": 429}, True, "limits our requests", id="429"),
+    pytest.param(
+        {"kind": "status", "status": 429, "retry_after": 90},
+        False,
+        "no request before 2025-03-05 12:02:00 UTC",
+        id="429 for long",
+    ),
+    pytest.param(
+        {"kind": "status", "status": 418, "retry_after": 7200},
+        False,
+        "banned this address until 2025-03-05 14:00:30 UTC",
+        id="418",
+    ),
+    pytest.param({"kind": "status", "status": 418}, False, "does not say until when", id="418 without end"),
+    pytest.param({"kind": "status", "status": 500}, True, "", id="500"),
+    pytest.param({"kind": "status", "status": 503, "body": '{"message":"busy"}'}, True, "", id="503 JSON"),
+    pytest.param({"kind": "status", "status": 524, "body": "<html>"}, True, "cannot be reached", id="524"),
+    pytest.param({"kind": "status", "status": 529}, True, "cannot be reached", id="529"),
+    pytest.param({"kind": "status", "status": 451}, False, "use another network", id="451"),
+    pytest.param({"kind": "status", "status": 403, "body": "<html>"}, False, "use another network", id="403"),
+    pytest.param({"kind": "status", "status": 400, "body": "<html>"}, False, "refused the request", id="400"),
+    pytest.param({"kind": "reset"}, True, "cannot be reached", id="reset"),
+    pytest.param({"kind": "truncated"}, True, "cut off", id="truncated"),
+    pytest.param({"kind": "html"}, True, "the answer is not candles", id="html"),
+    pytest.param({"kind": "empty_body"}, True, "the answer is not candles", id="empty body"),
+]
+
+
+@pytest.mark.parametrize("where", ["candles", "listings"])
+@pytest.mark.parametrize(("fault", "retryable", "words"), FAULTS)
+def test_every_exchange_says_what_went_wrong(
+    fault: dict[str, Any], retryable: bool, words: str, where: str, source: GeneratedSource
+) -> None:
+    async def work(here: World) -> None:
+        wanted = one_market_each(here)
+        market = {exchange: {"market": symbol} for exchange, symbol in wanted if where == "candles"}
+        await here.faults(*({"exchange": name, **fault, **market.get(name, {})} for name, _ in wanted))
+        outcomes = await fetch_all(wanted, WINDOW, here.hosts, None, ONCE)
+        assert sorted(outcomes) == sorted(wanted)
+        for (exchange, symbol), outcome in outcomes.items():
+            assert isinstance(outcome, FetchError), exchange
+            assert outcome.market == f"{exchange} {symbol}"
+            assert outcome.retryable == retryable, outcome
+            assert words in outcome.reason, outcome
+
+    run(source, work)
+
+
+@pytest.mark.parametrize("where", ["candles", "listings"])
+@pytest.mark.parametrize(("fault", "retryable", "words"), [p for p in FAULTS if p.values[1]])
+def test_what_passes_is_asked_again(
+    fault: dict[str, Any], retryable: bool, words: str, where: str, source: GeneratedSource
+) -> None:
+    del retryable, words
+
+    async def work(here: World) -> None:
+        wanted = one_market_each(here)
+        market = {exchange: {"market": symbol} for exchange, symbol in wanted if where == "candles"}
+        await here.faults(
+            *({"exchange": name, "count": 1, **fault, **market.get(name, {})} for name, _ in wanted)
+        )
+        outcomes = await fetch_all(wanted, WINDOW, here.hosts, None, TWICE)
+        for exchange, outcome in outcomes.items():
+            assert isinstance(outcome, Fetched), outcome
+            assert len(outcome.frame) > 30, exchange
+
+    run(source, work)
+
+
+def test_what_does_not_pass_is_asked_once(source: GeneratedSource, traffic: Traffic) -> None:
+    async def work(here: World) -> None:
+        for status in (418, 451, 403):
+            traffic.urls.clear()
+            await here.faults({"exchange": "okx", "market": "BTC/USDT", "kind": "status", "status": status})
+            await fetch_all([("okx", "BTC/USDT")], WINDOW, here.hosts, None, Patience(attempts=5))
+            assert len(traffic.candles()) == 1
+
+    run(source, work)
+
+
+def test_a_short_retry_after_is_waited_for(source: GeneratedSource) -> None:
+    async def work(here: World) -> None:
+        fault = {"exchange": "okx", "market": "BTC/USDT", "kind": "status", "status": 429, "count": 1}
+        await here.faults({**fault, "retry_after": 1})
+        started = time.monotonic()
+        outcomes = await fetch_all([("okx", "BTC/USDT")], WINDOW, here.hosts, None, TWICE)
+        assert isinstance(outcomes["okx", "BTC/USDT"], Fetched)
+        assert 0.99 < time.monotonic() - started < 3
+
+    run(source, work)
+
+
+@pytest.mark.parametrize(
+    ("text", "until"),
+    [
+        ("7", datetime(2025, 3, 5, 12, 0, 37, tzinfo=UTC)),
+        ("Wed, 05 Mar 2025 12:30:00 GMT", datetime(2025, 3, 5, 12, 30, tzinfo=UTC)),
+        ("soon", None),
+        ("-5", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str, until: datetime | None) -> None:
+    answer = Answer()
+    answer.note(429, {"DATE": "Wed, 05 Mar 2025 12:00:30 GMT", "retry-after": text})
+    assert (answer.exchange_time, answer.stay_away_until) == (NOW, until)
+    answer.forget()
+    assert (answer.status, answer.exchange_time, answer.stay_away_until) == (None, None, None)
+    assert abs(answer.now - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_pauses_grow_and_end() -> None:
+    passing = FetchError("m", "r", retryable=True)
+    usual = patience.USUAL
+    for attempt, middle in ((1, 0.5), (2, 1.0)):
+        pauses = [usual.after(passing, attempt) for _ in range(50)]
+        assert all(pause is not None and middle / 2 <= pause <= middle * 1.5 for pause in pauses)
+        assert len(set(pauses)) > 1
+    assert usual.after(passing, usual.attempts) is None
+    assert usual.after(FetchError("m", "r"), 1) is None
+    assert usual.after(FetchError("m", "r", retryable=True, wait_seconds=7.0), 1) == 7.0
+
+
+# Bodies with status 200 in which the candles are missing; none may pass for "no candles".
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        "null",
+        "5",
+        '"maintenance"',
+        '{"status":"maintain"}',
+        '{"result":{}}',
+        '{"error":[]}',
+        '{"code":"0","data":null}',
+        '{"code":0,"retCode":0,"data":{},"result":{"list":null}}',
+        '[{"a":1}]',
+    ],
+)
+def test_an_answer_without_candles_is_not_an_empty_one(
+    body: str, source: GeneratedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = ccxt.async_support.Exchange
+
+    def other_body(_: Any, code: int, reason: str, url: str, *rest: Any) -> Any:
+        del code, reason
+        told = any(word in url.lower() for word in ("candle", "kline", "ohlc"))
+        return body if told else rest[2]
+
+    monkeypatch.setattr(base, "on_rest_response", other_body)
+
+    async def work(here: World) -> None:
+        outcomes = await fetch_all(one_market_each(here), WINDOW, here.hosts, None, ONCE)
+        for key, outcome in outcomes.items():
+            assert isinstance(outcome, FetchError), (key, outcome)
+
+    run(source, work)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "body"),
+    [
+        ("kraken", '{"error":[],"result":{"OTHER":[[1741168800,"1","1","1","1","1","1",1]],"last":1}}'),
+        ("bybit", '{"retCode":0,"result":{"rows":[["1741168800000","1","1","1","1","1","1"]]}}'),
+        ("bitstamp", '{"data":{"candles":[{"timestamp":"1741168800"}]}}'),
+    ],
+)
+def test_candles_under_another_name_are_not_an_empty_answer(
+    exchange: str, body: str, source: GeneratedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        ccxt.async_support.Exchange,
+        "on_rest_response",
+        lambda *a: body if any(word in a[3].lower() for word in ("kline", "ohlc")) else a[6],
+    )
+
+    async def work(here: World) -> None:
+        symbol = here.markets(exchange)[0].symbol
+        outcomes = await fetch_all([(exchange, symbol)], WINDOW, here.hosts, None, ONCE)
+        outcome = outcomes[exchange, symbol]
+        assert isinstance(outcome, FetchError)
+        assert "candles missing" in outcome.reason
+        assert outcome.retryable
+
+    run(source, work)
+
+
+@pytest.mark.parametrize("body", ["{}", "null", "[]", '{"result":{},"data":[],"symbols":[],"code":0}'])
+def test_an_empty_list_of_markets_is_not_believed(
+    body: str, source: GeneratedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ccxt.async_support.Exchange, "on_rest_response", lambda *_: body)
+
+    async def work(here: World) -> None:
+        outcomes = await fetch_all(one_market_each(here), WINDOW, here.hosts, None, ONCE)
+        for outcome in outcomes.values():
+            assert isinstance(outcome, FetchError)
+            assert "does not list it" not in outcome.reason, outcome
+
+    run(source, work)
+
+
+def test_an_unknown_symbol_concerns_itself_alone(source: GeneratedSource) -> None:
+    async def work(here: World) -> None:
+        known = one_market_each(here)
+        unknown = [(exchange, "NOPE/USDT") for exchange in TRAITS]
+        outcomes = await fetch_all([*unknown, *known], WINDOW, here.hosts, None, ONCE)
+        for key in known:
+            assert isinstance(outcomes[key], Fetched), key
+        for key in unknown:
+            refused = outcomes[key]
+            assert isinstance(refused, FetchError)
+            assert not refused.retryable
+            assert refused.market == f"{key[0]} NOPE/USDT"
+            assert "does not list it: correct or retire it in the markets file" in refused.reason
+
+    run(source, work)
+
+
+def test_an_unknown_exchange_concerns_itself_alone(source: GeneratedSource) -> None:
+    async def work(here: World) -> None:
+        wanted = [("ftx", "BTC/USD"), ("binance", "BTC/USDT"), ("ftx", "BTC/USDT")]
+        outcomes = await fetch_all(wanted, WINDOW, here.hosts, None, ONCE)
+        assert isinstance(outcomes["binance", "BTC/USDT"], Fetched)
+        for symbol in ("BTC/USD", "BTC/USDT"):
+            refused = outcomes["ftx", symbol]
+            assert isinstance(refused, FetchError)
+            assert str(refused).startswith(f"ftx {symbol}: ccxt knows no exchange of this id: correct it")
+            assert not refused.retryable
+
+    run(source, work)
+
+
+@asynccontextmanager
+async def mute_host() -> AsyncIterator[str]:
+    """A host that takes connections and never says a word."""
+    writers = []
+
+    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        for writer in writers:
+            writer.close()
+        server.close()
+        await server.wait_closed()
+
+
+def test_a_dead_exchange_neither_breaks_nor_delays_the_others(source: GeneratedSource) -> None:
+    timeout = 0.4
+    ended: dict[str, float] = {}
+    close = SpotClient.__aexit__
+
+    async def work(here: World) -> None:
+        async with mute_host() as dead:
+            markets = [("kraken", market.symbol) for market in here.markets("kraken")]
+            wanted = [*markets, ("binance", "BTC/USDT"), ("okx", "BTC/USDT")]
+            hosts = {**here.hosts, "kraken": dead}
+            began = time.monotonic()
+
+            async def noted(self: SpotClient, *rest: object) -> None:
+                ended[self.exchange] = time.monotonic() - began
+                await close(self, *rest)
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(SpotClient, "__aexit__", noted)
+                outcomes = await fetch_all(wanted, WINDOW, hosts, None, Patience(2, timeout, 0.01))
+        for key in markets:
+            dead_market = outcomes[key]
+            assert isinstance(dead_market, FetchError)
+            assert dead_market.retryable
+            assert "no answer in time" in dead_market.reason
+        assert isinstance(outcomes["binance", "BTC/USDT"], Fetched)
+        assert isinstance(outcomes["okx", "BTC/USDT"], Fetched)
+        # Two attempts for all five markets together, and the others long gone by then.
+        assert 2 * timeout <= ended["kraken"] < 2 * timeout + 1
+        assert ended["binance"] < ended["kraken"]
+        assert ended["okx"] < ended["kraken"]
+
+    run(source, work)
+
+
+def test_a_closed_port_cannot_be_reached(source: GeneratedSource) -> None:
+    async def work(here: World) -> None:
+        async with mute_host() as gone:
+            pass
+        hosts = {**here.hosts, "kraken": gone}
+        outcomes = await fetch_all(
+            [("kraken", "BTC/USD"), ("binance", "BTC/USDT")], WINDOW, hosts, None, ONCE
+        )
+        refused = outcomes["kraken", "BTC/USD"]
+        assert isinstance(refused, FetchError)
+        assert refused.retryable
+        assert "cannot be reached" in refused.reason
+        assert isinstance(outcomes["binance", "BTC/USDT"], Fetched)
+
+    run(source, work)
+
+
+def test_clients_are_closed_however_it_ends(source: GeneratedSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    open_session = ccxt.async_support.Exchange.open
+
+    def noted(self: Any, *arguments: Any) -> None:
+        open_session(self, *arguments)
+        if self.session not in opened:
+            opened.append(self.session)
+
+    monkeypatch.setattr(ccxt.async_support.Exchange, "open", noted)
+
+    async def work(here: World) -> None:
+        await here.faults({"exchange": "okx", "kind": "html"}, {"exchange": "gate", "kind": "reset"})
+        await fetch_all(one_market_each(here), WINDOW, here.hosts, None, ONCE)
+        assert len(opened) == len(TRAITS)
+        async with mute_host() as dead:
+            hosts = dict.fromkeys(here.hosts, dead)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(fetch_all(one_market_each(here), WINDOW, hosts, None, ONCE), 0.3)
+        assert len(opened) == 2 * len(TRAITS)
+        assert all(session.closed for session in opened)
+
+    run(source, work)
+    gc.collect()  # a session left open would warn now, which is an error
