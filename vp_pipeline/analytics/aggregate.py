@@ -24,10 +24,17 @@ def aggregate(candles: pd.DataFrame, markets: Mapping[int, str], lead: int) -> p
         open_time, open, high, low, close (of the lead market; NaN in a minute it lacks), volume (sum, in
         the base asset, added in the order of `markets`), markets (how many reported) and missing (names of
         the others, comma separated), ordered by open_time.
+
+    Raises:
+        ValueError: a candle's market is none of `markets`.
     """
-    times, row = np.unique(candles["open_time"].to_numpy(), return_inverse=True)
+    row, times = pd.factorize(candles["open_time"], sort=True)
     column_of = {number: column for column, number in enumerate(markets)}
-    column = candles["market_id"].map(column_of).to_numpy(dtype=np.int64)
+    found = candles["market_id"].map(column_of)
+    if found.isna().any():
+        stranger = candles.loc[found.isna(), "market_id"].iloc[0]
+        raise ValueError(f"market {stranger} is none of {', '.join(map(str, markets))}")
+    column = found.to_numpy(dtype=np.int64)
     volume = np.zeros((len(times), len(markets)))
     reported = np.zeros((len(times), len(markets)), dtype=bool)
     volume[row, column] = candles["volume"].to_numpy()
@@ -43,10 +50,10 @@ def aggregate(candles: pd.DataFrame, markets: Mapping[int, str], lead: int) -> p
     missing = np.array([", ".join(names[~pattern]) for pattern in patterns], dtype=object)
     return pd.DataFrame(
         {
-            "open_time": pd.DatetimeIndex(times, tz="UTC"),
+            "open_time": times,
             **{name: prices[:, i] for i, name in enumerate(PRICES)},
             "volume": volume.sum(axis=1),
             "markets": reported.sum(axis=1),
-            "missing": missing[which.reshape(-1)] if len(times) else missing,
+            "missing": pd.Series(missing[which.reshape(-1)], dtype="str"),
         }
     )
