@@ -17,14 +17,13 @@ import pandas as pd
 
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.strategies import DAYS_PER_YEAR
+from vp_pipeline.figures import theme
 
 MIN_DAYS = 2
 
 _KNOWN_WARNINGS: tuple[tuple[str, type[Warning], str], ...] = (
-    # quantstats 0.0.86 was written for pandas 2 ...
+    # quantstats 0.0.86 was written for pandas 2, seaborn 0.13 for Matplotlib before 3.11.
     (r"The inplace keyword in DataFrame\.\w+ is deprecated", Warning, r"quantstats\."),
-    (r"set_ticklabels\(\) should only be used with a fixed number of ticks", UserWarning, r"quantstats\."),
-    # ... and seaborn for Matplotlib before 3.11.
     (r"vert: bool was deprecated in Matplotlib 3\.11", Warning, r"seaborn\."),
     (r"The set_bad function will be deprecated", PendingDeprecationWarning, r"seaborn\."),
 )
@@ -67,7 +66,8 @@ def quantstats_html(returns: pd.Series, benchmark: pd.Series, title: str) -> str
             own,
             other,
             title=escape(title),
-            benchmark_title=str(benchmark.name or "Benchmark"),
+            strategy_title=own.name,
+            benchmark_title=other.name,
             periods_per_year=DAYS_PER_YEAR,
             output=str(output),
         )
@@ -76,16 +76,23 @@ def quantstats_html(returns: pd.Series, benchmark: pd.Series, title: str) -> str
 
 
 def _aligned(returns: pd.Series, benchmark: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Both on the days they share, without a time zone, which quantstats refuses."""
+    """Both on the days they share, named, without a time zone, which quantstats refuses."""
     days = returns.index.intersection(benchmark.index).sort_values()
     if len(days) < MIN_DAYS:
         raise NotEnoughData(f"a tearsheet needs {MIN_DAYS} days of both returns, got {len(days)}")
     index = pd.DatetimeIndex(days).tz_localize(None)
-    pair = tuple(series[days].astype(float).set_axis(index) for series in (returns, benchmark))
-    for series in pair:
+    own, other = (
+        series[days].astype(float).set_axis(index).rename(str(series.name or fallback))
+        for series, fallback in ((returns, "Strategy"), (benchmark, "Benchmark"))
+    )
+    if own.name == other.name:
+        raise ValueError(f"strategy and benchmark are both named {own.name!r}")
+    for series in (own, other):
         if not series.abs().lt(float("inf")).all():
             raise ValueError(f"{series.name}: a return is missing or infinite")
-    return pair[0], pair[1]
+        if series.min() >= 0 and series.max() > 1:
+            raise ValueError(f"{series.name}: quantstats would take these for prices, as none falls below 0")
+    return own, other
 
 
 def _seaborn_theme() -> None:
@@ -101,7 +108,10 @@ def _plain_matplotlib() -> Iterator[None]:
     from matplotlib import pyplot
 
     backend, open_before = matplotlib.get_backend(), set(pyplot.get_fignums())
-    with matplotlib.rc_context():
+    # x_compat: with pandas 3 a bar chart of years has a date axis, and quantstats labels its ticks, not its
+    # bars: each year's return stood over the next year.
+    years_as_bars = pd.plotting.plot_params.use("x_compat", True)  # type: ignore[attr-defined]  # not a dict
+    with matplotlib.rc_context(), years_as_bars:
         pyplot.switch_backend("agg")
         matplotlib.rcdefaults()
         try:
@@ -131,7 +141,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _self_contained(document: str, title: str) -> str:
-    """Without links, dates of making and XML prologues; with a title of its own, and readable when dark."""
+    """Without links, dates of making and XML prologues; with a title of its own, and readable on a phone."""
     # quantstats puts a comment first, which browsers take for a page without a doctype.
     document = document[document.index("<!DOCTYPE html>") :]
     document = re.sub(r"<metadata>.*?</metadata>", "", document, flags=re.DOTALL)
@@ -141,15 +151,23 @@ def _self_contained(document: str, title: str) -> str:
     document = re.sub(r"<link [^>]*>", '<link rel="icon" href="data:,">', document)
     document = re.sub(r"<a [^>]*>(.*?)</a>", r"\1", document, flags=re.DOTALL)
     document = re.sub(r"<title>.*?</title>", lambda _: f"<title>{escape(title)}</title>", document, count=1)
-    document = document.replace(' onload="save()"', "")
+    document = document.replace(' onload="save()"', "")  # there is no such function
+    document = document.replace("\N{SMALL PERCENT SIGN}", "")  # a glyph few fonts have
+    document = document.replace("#fedd78", theme.ORANGE.lower())  # the benchmark, pale on white
     return document.replace("</head>", f"<style>{_STYLE}</style>\n</head>", 1)
 
 
 _STYLE = """
 h1 dt { display: block; margin: 4px 0 0; }
+#left svg, #monthly_heatmap svg { height: auto; margin: 0 0 1rem; }
+#left { margin-top: 0; }
+#right { overflow-x: auto; }
+@media (min-width: 1001px) {
+  .container { max-width: 1060px; }
+  #right { width: 420px; }
+}
 @media (max-width: 1000px) {
   body { margin: 14px; }
   #left, #right { float: none; width: 100%; margin-right: 0; }
-  #right { overflow-x: auto; }
 }
 """
