@@ -22,16 +22,13 @@ from vp_pipeline.storage import artifacts
 
 router = APIRouter(include_in_schema=False)
 
-HORIZONS = {"bar": "one bar", "1h": "one hour", "1d": "one day"}
 SHADES = 6
 SESSION_HOURS = {name: f"{start:02}{DASH}{end:02}" for name, (start, end) in SESSIONS.items()}
 
 
 @router.api_route("/sessions", methods=["GET", "HEAD"])
-def sessions(request: Request, series: str | None = None, horizon: str = "1h") -> Response:
+def sessions(request: Request, series: str | None = None) -> Response:
     """Volatility by weekday and session of one series, `series` being SYMBOL-interval."""
-    if horizon not in HORIZONS:
-        raise HTTPException(404, f"There is no horizon {horizon!r}. There are: {', '.join(HORIZONS)}.")
     with reading(settings_of(request)) as connection:
         stored = {"-".join(key): key for key in table_queries.session_series(connection)}
         if not stored:
@@ -41,14 +38,11 @@ def sessions(request: Request, series: str | None = None, horizon: str = "1h") -
             raise HTTPException(404, f"There is no series {chosen!r}. There are: {', '.join(stored)}.")
         table = table_queries.session_table(connection, *stored[chosen])
         report = artifacts.find(connection, "session_volatility")
-    table = table[table["horizon"] == horizon]
     return page(
         request,
         "sessions.html",
         series=chosen,
         all_series=list(stored),
-        horizon=horizon,
-        horizons=HORIZONS,
         report=report and path_of(report),
         groups={name: _records(table[table["grouping"] == name]) for name in ("all", "session", "weekday")},
         grid=_grid(table[table["grouping"] == "weekday_session"]),

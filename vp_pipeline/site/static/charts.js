@@ -8,8 +8,12 @@ for (const chart of document.querySelectorAll(".chart")) {
   // The page has its own heading, and gives the chart its size.
   const { title, width, height, ...rest } = layout;
   const fitted = { ...rest, margin: { ...layout.margin, t: 44 } };
+  // Plotly writes <b> as a style attribute, which the page's policy does not let through.
+  for (const label of fitted.annotations ?? []) label.text = label.text?.replace(/<\/?b>/g, "");
   // A finger that moves over the chart scrolls the page.
   if (touch) fitted.dragmode = false;
   chart.replaceChildren();
-  Plotly.newPlot(chart, data, fitted, { responsive: true, displaylogo: false, plotlyServerURL: "" });
+  if (chart.clientWidth < 600) fitted.yaxis = { ...fitted.yaxis, title: undefined };
+  const config = { responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover", plotlyServerURL: "" };
+  Plotly.newPlot(chart, data, fitted, config);
 }

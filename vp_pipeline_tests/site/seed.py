@@ -1,0 +1,106 @@
+"""Made-up rows for every page, the same at each call."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from vp_pipeline.analytics.price_rows import volume_by_price
+from vp_pipeline.analytics.sessions import session_table
+from vp_pipeline.analytics.strategies import STRATEGIES, strategy_returns
+from vp_pipeline.analytics.value_area import value_area
+from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script, render_page
+from vp_pipeline.figures.volume_profile import volume_profile_figure
+from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.artifacts import Artifact, Include
+from vp_pipeline.storage.markets import market_ids
+from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.tables import AGGREGATE, CANDLE, COVERAGE, SESSION_VOLATILITY, STRATEGY_RETURN
+from vp_pipeline.windows import HOUR, MINUTE
+
+KRAKEN = "kraken BTC/USD"
+REASON = "did not answer (HTTP 503)"
+
+
+def minutes(start: datetime, count: int, price: float = 20_000.0) -> pd.DataFrame:
+    """A random walk as rows of the aggregate but for the base."""
+    random = np.random.default_rng(7)
+    close = price * np.exp(np.cumsum(random.normal(0, 4e-4, count)))
+    opened = np.concatenate(([price], close[:-1]))
+    spread = np.abs(random.normal(0, 2e-4, count)) * price
+    return pd.DataFrame(
+        {
+            "open_time": pd.date_range(start, periods=count, freq="min"),
+            "open": opened,
+            "high": np.maximum(opened, close) + spread,
+            "low": np.minimum(opened, close) - spread,
+            "close": close,
+            "volume": random.gamma(2, 4, count),
+            "markets": 2,
+            "missing": "",
+        }
+    )
+
+
+def fill_market(connection: Connection, end: datetime, count: int) -> pd.DataFrame:
+    """BTC up to `end`: kraken lacks the last 12 minutes, and one minute half an hour ago lacks everything."""
+    frame = minutes(end - count * MINUTE, count)
+    lacking = frame["open_time"] >= end - 12 * MINUTE
+    frame["markets"] = np.where(lacking, 1, 2)
+    frame["missing"] = np.where(lacking, KRAKEN, "")
+    frame = frame[frame["open_time"] != end - 30 * MINUTE]
+    rows.replace(connection, AGGREGATE, frame, {"base": "BTC"})
+
+    numbers = market_ids(connection, [("binance", "BTC/USDT"), ("kraken", "BTC/USD")])
+    for (exchange, _), number in numbers.items():
+        stored = frame if exchange == "binance" else frame.iloc[:-12]
+        rows.replace(connection, CANDLE, stored[list(CANDLE.columns)[1:]], {"market_id": number})
+        hours = stored.groupby(stored["open_time"].dt.floor("h")).size().rename("got").reset_index()
+        coverage = hours.rename(columns={"open_time": "hour"}).assign(expected=60, reason="")
+        coverage["expected"] = coverage["expected"].where(coverage.index != 0, coverage["got"])
+        coverage.loc[coverage["got"] < coverage["expected"], "reason"] = f"{exchange}: {REASON}"
+        rows.replace(connection, COVERAGE, coverage, {"market_id": number})
+    return frame
+
+
+def fill_reports(connection: Connection, end: datetime) -> None:
+    """Session tables of two series and three strategies over two years."""
+    random = np.random.default_rng(11)
+    tables = []
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        bars = minutes(end - 28 * 24 * HOUR, 28 * 24 * 4)
+        bars["open_time"] = pd.date_range(end - 28 * 24 * HOUR, periods=len(bars), freq="15min")
+        bars["taker_buy_volume"] = bars["volume"] * random.uniform(0.3, 0.7, len(bars))
+        bars["trades"] = 100.0
+        table = session_table(bars, pd.Timedelta(minutes=15)).to_frame()
+        tables.append(table.assign(symbol=symbol, interval="15m"))
+    rows.replace(connection, SESSION_VOLATILITY, pd.concat(tables), {})
+
+    days = pd.date_range(end.date() - timedelta(days=730), periods=730, freq="D", name="day")
+    symbols = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    returns = pd.DataFrame(random.normal(0.001, 0.03, (730, 3)), index=days, columns=symbols)
+    earned = [
+        strategy_returns(returns, one.weights(returns)).rename("return").reset_index().assign(strategy=name)
+        for name, one in STRATEGIES.items()
+    ]
+    rows.replace(connection, STRATEGY_RETURN, pd.concat(earned), {})
+
+
+def fill_artifacts(connection: Connection, frame: pd.DataFrame) -> list[Artifact]:
+    """Two daily profiles and a report, all with the real figure."""
+    by_price = volume_by_price(frame, 10)
+    figure = volume_profile_figure(frame, by_price, value_area(by_price), None, "BTC")
+    include = Include(PLOTLY_INCLUDE, plotly_script())
+    names = [("volume_profile/btc", "2023-03-10"), ("volume_profile/btc", "2023-03-11")]
+    names += [("session_volatility", ""), ("tearsheets/mean_reversion", "")]
+    return [
+        artifacts.put(
+            connection,
+            name,
+            partition,
+            render_page(f"{name} {partition}", "made up", "SIMULATED DATA", [figure]),
+            "9f8b7c6d-0000-0000-0000-000000000000",
+            include,
+        )
+        for name, partition in names
+    ]

@@ -1,0 +1,195 @@
+"""The site in a real browser: charts draw, nothing leaves the origin, keyboard and phone work."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from vp_pipeline.storage import rows
+from vp_pipeline.storage.artifacts import Artifact
+from vp_pipeline_tests.site import seed
+
+pytestmark = pytest.mark.browser
+
+END = datetime(2023, 3, 12, tzinfo=UTC)
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PROFILE = "volume_profile/btc/2023-03-11"
+WITH_CHARTS = ("/", "/?period=all", "/strategies")
+PAGES = (*WITH_CHARTS, "/sessions", "/artifacts/", "/status")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stored(database_url: str) -> dict[str, Artifact]:
+    with rows.transaction(database_url) as connection:
+        frame = seed.fill_market(connection, END, 3000)
+        seed.fill_reports(connection, END)
+        kept = seed.fill_artifacts(connection, frame)
+    return {f"{one.name}/{one.partition}".rstrip("/"): one for one in kept}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("VP_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no Chromium: install it, or set VP_CHROMIUM to one")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A page that remembers what went wrong in it and what it asked for."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+        self.complaints: list[str] = []
+        self.requested: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._request)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _request(self, request: Request) -> None:
+        if urlsplit(request.url).scheme not in ("data", "blob"):
+            self.requested.append(request.url)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.address + path)
+        return self.page
+
+    def was_clean(self) -> None:
+        assert self.complaints == []
+        assert [url for url in self.requested if not url.startswith(self.address + "/")] == []
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield Visit(context.new_page(), address)
+    context.close()
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
+    yield Visit(context.new_page(), address)
+    context.close()
+
+
+@pytest.mark.parametrize("path", WITH_CHARTS)
+def test_charts_draw_without_a_complaint_or_a_foreign_request(visit: Visit, path: str) -> None:
+    page = visit.open(path)
+    page.wait_for_selector(".chart .barlayer path, .chart .scatterlayer path", state="attached")
+    visit.was_clean()
+
+
+@pytest.mark.parametrize("path", ["/sessions", "/artifacts/", "/status", "/missing"])
+def test_pages_without_charts_are_clean_and_do_not_load_plotly(visit: Visit, path: str) -> None:
+    visit.open(path)
+    if path == "/missing":
+        visit.complaints.clear()  # the 404 itself
+    visit.was_clean()
+    assert not any("plotly" in url for url in visit.requested)
+
+
+def test_candles_and_profile_share_the_price_axis(visit: Visit) -> None:
+    page = visit.open("/")
+    page.wait_for_selector(".chart .barlayer path")
+    candles, profile = page.evaluate(
+        "() => { const { yaxis, yaxis2 } = document.querySelector('.chart')._fullLayout;"
+        " return [yaxis.range, yaxis2.range] }"
+    )
+    assert candles == profile
+
+
+def test_period_links_work(visit: Visit) -> None:
+    page = visit.open("/")
+    for period, first in {"1h": "2023-03-11 23:00 UTC", "24h": "2023-03-11 00:00 UTC"}.items():
+        page.get_by_role("link", name=period, exact=True).click()
+        page.wait_for_selector(".chart .barlayer path")
+        assert page.get_by_role("link", name=period, exact=True).get_attribute("aria-current") == "true"
+        assert first in page.inner_text("main")
+    visit.was_clean()
+
+
+def test_the_keyboard_reaches_the_controls(visit: Visit) -> None:
+    page = visit.open("/?period=4h")
+    reached = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent.trim()"))
+        if reached[-1] == "12h":
+            break
+    assert reached[0] == "Skip to content"
+    assert {"Market", "Status", "BTC", "ETH", "1h"} <= set(reached)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**period=12h")
+
+
+def test_it_works_without_javascript(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_role("link", name="1h", exact=True).click()
+    assert "period=1h" in page.url
+    assert "POC" in page.inner_text("main")
+    assert "needs JavaScript" in page.inner_text(".chart")
+    context.close()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_does_not_scroll_sideways(phone: Visit, path: str) -> None:
+    page = phone.open(path)
+    if path in WITH_CHARTS:
+        page.wait_for_selector(".chart .main-svg")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    phone.was_clean()
+
+
+def test_the_page_follows_the_colour_scheme(browser: Browser, address: str) -> None:
+    seen = []
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme)
+        page = context.new_page()
+        page.goto(f"{address}/status")
+        seen.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        context.close()
+    assert seen[0] != seen[1]
+
+
+def test_an_artifact_draws_in_its_sandbox_and_cannot_act(visit: Visit) -> None:
+    page = visit.open(f"/artifacts/{PROFILE}")
+    page.wait_for_selector(".figure .barlayer path")
+    visit.was_clean()
+    assert page.evaluate("window.origin") == "null"
+    assert page.evaluate("fetch('/healthz').then(() => 'answered', () => 'refused')") == "refused"
+    with pytest.raises(Exception, match="sandboxed"):
+        page.evaluate("document.cookie")
+
+
+def test_a_download_has_the_exact_bytes(visit: Visit, stored: dict[str, Artifact]) -> None:
+    page = visit.open("/artifacts/")
+    with page.expect_download() as started:
+        page.get_by_role("link", name=f"Download {PROFILE}").click()
+    download = started.value
+    assert download.suggested_filename == "volume_profile-btc-2023-03-11.html"
+    content = download.path().read_bytes()
+    assert hashlib.sha256(content).hexdigest() == stored[PROFILE].sha256
