@@ -73,9 +73,10 @@ def bars(connection: Connection, base: str, window: Window, step: timedelta) -> 
         " max(open_time) FILTER (WHERE close IS NOT NULL) AS last,"
         " max(high) AS high, min(low) AS low, sum(volume) AS volume FROM aggregate"
         " WHERE base = %(base)s AND open_time >= %(start)s AND open_time < %(end)s GROUP BY 1)"
-        " SELECT bar.start, opened.open, bar.high, bar.low, closed.close, bar.volume FROM bar"
-        " JOIN aggregate opened ON opened.base = %(base)s AND opened.open_time = bar.first"
-        " JOIN aggregate closed ON closed.base = %(base)s AND closed.open_time = bar.last ORDER BY 1",
+        # Subqueries and no joins: two lookups a bar by primary key, never a hash of the whole table.
+        " SELECT start, (SELECT open FROM aggregate WHERE base = %(base)s AND open_time = first), high, low,"
+        " (SELECT close FROM aggregate WHERE base = %(base)s AND open_time = last), volume FROM bar"
+        " WHERE first IS NOT NULL AND last IS NOT NULL ORDER BY 1",
         {"step": step, "epoch": EPOCH, "base": base, "start": window.start, "end": window.end},
         binary=True,
     ).fetchall()

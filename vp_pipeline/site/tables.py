@@ -13,7 +13,6 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from vp_pipeline.analytics.sessions import SESSIONS, WEEKDAYS
 from vp_pipeline.analytics.strategies import STRATEGIES, Performance, performance
-from vp_pipeline.figures.growth import growth_figure
 from vp_pipeline.site import table_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
@@ -89,6 +88,9 @@ def strategies(request: Request) -> Response:
         sheets = {one.name: path_of(one) for one in artifacts.listing(connection)}
     if len(returns) < 2:
         return page(request, "strategies.html", rows=[])
+    # Loaded when first needed: plotly's figures take memory that a site nobody looks at need not hold.
+    from vp_pipeline.figures.growth import growth_figure
+
     rows = [_strategy_row(name, returns[name].dropna(), sheets) for name in returns.columns]
     titles = {row.name: row.title for row in rows}
     return page(
