@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table as TextTable
 
 from vp_pipeline.assets.partitions import hour_key, window_of
+from vp_pipeline.assets.replay_clock import turn_clock
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.settings import Settings
@@ -107,6 +108,7 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
         from vp_pipeline.exchanges import spot
 
         window = window_of(context)
+        turn_clock(settings, window.end)
         selected = [market for key, market in markets.items() if key in context.selected_asset_keys]
         wanted = [(market.exchange, market.symbol) for market in selected]
         cache = settings.home / "cache" / "listings"

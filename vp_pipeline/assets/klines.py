@@ -22,6 +22,7 @@ from dagster import (
 )
 
 from vp_pipeline.assets.partitions import hour_key, kline_hours, window_of
+from vp_pipeline.assets.replay_clock import turn_clock
 from vp_pipeline.catalog import INTERVAL_MINUTES, Interval, Klines
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.settings import Settings
@@ -76,6 +77,7 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
         from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
 
         window = window_of(context)
+        turn_clock(settings, window.end)
         selected = {key: series for key, series in series_of.items() if key in context.selected_asset_keys}
         host = settings.exchange_host(EXCHANGE)
 

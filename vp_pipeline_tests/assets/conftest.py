@@ -1,7 +1,7 @@
 """A replayed platform without its processes: settings, definitions and an empty database."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -51,9 +51,13 @@ class Replayed:
             instance=self.instance, tags=tags, asset_selection=only, raise_on_error=must_succeed
         )
 
+    def at_our_own_time(self) -> "Replayed":
+        """The same platform, on exchanges whose clock the test sets: as on live ones, no run turns it."""
+        settings = self.settings.model_copy(update={"source": "sandbox"})
+        return replace(self, definitions=build_defs(settings, PostgresIOManager(database_url=self.url)))
+
     def all_minutes(self) -> ExecuteInProcessResult:
-        """The minutes of the whole recording, in one run, at the recording's end."""
-        self.clock(recordings.END)
+        """The minutes of the whole recording, in one run."""
         return self.run("tick", recordings.START, recordings.END - HOUR)
 
     def clock(self, now: datetime) -> None:

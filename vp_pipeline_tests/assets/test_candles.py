@@ -144,10 +144,8 @@ def test_all_markets_down_fails_and_leaves_what_is_stored(replayed: Replayed) ->
 def test_hours_an_exchange_no_longer_serves_stay_as_they_were(replayed: Replayed) -> None:
     before = replayed.dump()
     replayed.clock(END + timedelta(days=2))  # Kraken serves the last 720 minutes, and now none of these
-    result = replayed.run(
-        "tick", START, only=[AssetKey(["candles", "kraken", "btc_usd"]), AssetKey("coverage")]
-    )
-    replayed.clock(END)
+    kraken = AssetKey(["candles", "kraken", "btc_usd"])
+    result = replayed.at_our_own_time().run("tick", START, only=[kraken, AssetKey("coverage")])
     assert result.success
     assert replayed.dump() == before
 
@@ -157,7 +155,7 @@ def test_the_open_minute_is_not_stored(replayed: Replayed) -> None:
     with rows.transaction(replayed.url) as connection:
         connection.execute("DELETE FROM candle")
         connection.execute("DELETE FROM coverage")
-    replayed.run("tick", START)
+    replayed.at_our_own_time().run("tick", START)
     last = stored(replayed, "binance BTC/USDT")["open_time"].max()
     assert last == pd.Timestamp(START + timedelta(minutes=29))
     replayed.all_minutes()
