@@ -102,7 +102,7 @@ def test_a_minute_the_lead_lacks_has_volume_and_no_price() -> None:
         "okx BTC/USDT, gate BTC/USDT",
         "binance BTC/USDT, okx BTC/USDT",
     ]
-    assert result.loc[0, list(PRICES)].tolist() == [1.0, 4.0, 0.5, 2.0]
+    assert result[list(PRICES)].to_numpy()[0].tolist() == [1.0, 4.0, 0.5, 2.0]
     assert np.isnan(result[list(PRICES)].to_numpy()[1]).all()
 
 

@@ -25,7 +25,7 @@ from vp_pipeline_tests.exchanges.conftest import NOW, ONCE, TWICE, Traffic
 from vp_pipeline_tests.exchanges.worlds import World, world
 
 WINDOW = Window(floor(NOW, HOUR) - HOUR, floor(NOW, HOUR))
-Outcomes = dict[tuple[str, str], Fetched | FetchError]
+LISTING_CHECKED = ("binance", "kraken", "gate", "cryptocom")
 
 
 def run(source: GeneratedSource, work: Callable[[World], Awaitable[None]]) -> None:
@@ -75,7 +75,8 @@ def test_every_exchange_says_what_went_wrong(
     fault: dict[str, Any], retryable: bool, words: str, where: str, source: GeneratedSource
 ) -> None:
     async def work(here: World) -> None:
-        wanted = one_market_each(here)
+        # The listings' code is the same for all: a few exchanges will do.
+        wanted = [key for key in one_market_each(here) if where == "candles" or key[0] in LISTING_CHECKED]
         market = {exchange: {"market": symbol} for exchange, symbol in wanted if where == "candles"}
         await here.faults(*({"exchange": name, **fault, **market.get(name, {})} for name, _ in wanted))
         outcomes = await fetch_all(wanted, WINDOW, here.hosts, None, ONCE)
@@ -97,7 +98,8 @@ def test_what_passes_is_asked_again(
     del retryable, words
 
     async def work(here: World) -> None:
-        wanted = one_market_each(here)
+        # The listings' code is the same for all: a few exchanges will do.
+        wanted = [key for key in one_market_each(here) if where == "candles" or key[0] in LISTING_CHECKED]
         market = {exchange: {"market": symbol} for exchange, symbol in wanted if where == "candles"}
         await here.faults(
             *({"exchange": name, "count": 1, **fault, **market.get(name, {})} for name, _ in wanted)
