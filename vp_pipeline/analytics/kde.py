@@ -4,13 +4,13 @@ Here belongs the kernel density recipe; the exact volume of each price is in `pr
 
 The recipe evaluates the curve from the lowest to the highest close and no further, so a maximum at the
 very edge has no prominence and is lost. `padding` extends the grid; 3 bandwidths find every peak.
+scipy is imported by the functions that need it: whoever only draws a result does without its 65 MB.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal, stats
 
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
@@ -87,6 +87,8 @@ def document_profile(
     prices, weights = prices[known], weights[known]
     _check(prices, weights)
 
+    from scipy import stats
+
     kde = stats.gaussian_kde(prices, weights=weights, bw_method=bandwidth_factor)
     bandwidth = float(np.sqrt(kde.covariance[0, 0]))
     low, high = prices.min() - padding * bandwidth, prices.max() + padding * bandwidth
@@ -120,6 +122,8 @@ def _check(prices: Floats, weights: Floats) -> None:
 
 
 def _peaks(grid: Floats, density: Floats, prominence: float, ticks_per_sample: float) -> tuple[Peak, ...]:
+    from scipy import signal
+
     most = density.max()
     found, properties = signal.find_peaks(density, prominence=prominence * most, width=0)
     return tuple(

@@ -79,7 +79,7 @@ def _window(stored: Window, length: timedelta | None) -> Window:
 
 
 def _content(connection: Connection, base: str, window: Window, row_size: float) -> dict[str, Any]:
-    # The figure's module loads scipy, which a site that nobody looks at need not hold in memory.
+    # Plotly is large; a site that nobody looks at need not hold it in memory.
     from vp_pipeline.figures.volume_profile import volume_profile_figure
 
     profile = profile_of(market_queries.placed_minutes(connection, base, window), row_size)
