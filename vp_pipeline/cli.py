@@ -4,8 +4,10 @@ Here belong the names of the commands, their options and their exit codes. Each 
 it needs when it is called, so that `vp --help` answers at once.
 """
 
+import sys
 from importlib import import_module
-from typing import ClassVar
+from signal import SIGINT
+from typing import Any, ClassVar
 
 import click
 
@@ -34,6 +36,13 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is not a command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; told to stop, it ends with 128 and the signal's number, as shells do."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as told:
+            sys.exit(128 + getattr(told, "number", SIGINT))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,6 +5,7 @@ Here belongs talking to the person at the terminal. Starting processes is in `pl
 """
 
 import hashlib
+import os
 import subprocess
 import sys
 import time
@@ -17,12 +18,12 @@ import click
 from rich.console import Console
 
 from vp_pipeline.catalog import CatalogError, load_catalog
-from vp_pipeline.runtime import main_job, platform, summary
+from vp_pipeline.runtime import main_job, platform, signals, summary
 from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
 from vp_pipeline.runtime.platform import Options, Platform
-from vp_pipeline.runtime.processes import StartError, raise_on_termination
+from vp_pipeline.runtime.processes import StartError
 from vp_pipeline.runtime.progress import Progress
-from vp_pipeline.settings import Settings, SettingsError, UserSettings
+from vp_pipeline.settings import Settings, SettingsError, UserSettings, load_settings
 from vp_pipeline.storage.embedded import EmbeddedPostgresError
 from vp_pipeline.windows import DAY, floor
 
@@ -46,10 +47,11 @@ def demo(once: bool, replay: Path | None) -> None:
 def up() -> None:
     """Run the platform on the live exchanges; no keys needed."""
     with _told_plainly():
+        user = UserSettings()
+        load_catalog(user.markets_file)
         probe = [sys.executable, "-m", "vp_pipeline.cli", "exchanges"]
         if subprocess.run(probe, check=False).returncode != 0:  # noqa: S603  # our own command
             raise click.exceptions.Exit(1)
-        user = UserSettings()
         _run(Options(user.home_or("live"), "live", user.markets_file.resolve()), stay=True)
 
 
@@ -68,24 +70,25 @@ def exchanges() -> None:
 
 
 def _run(options: Options, stay: bool) -> None:
-    raise_on_termination()
+    load_catalog(options.markets_file)  # a mistake in it is told before anything starts
     started = time.monotonic()
-    with platform.running(options) as running:
+    with platform.running(options, _tell) as running, _stopping():
         settings = _settings(running)
         if settings.label:
             console.print(f"[bold reverse] {settings.label} [/]")
         for note in running.notes:
             console.print(note)
-        console.print(f"Dagster  {running.dagster_url}\nSite     {running.site_url}")
+        console.print(f"Dagster  {running.addresses.dagster_url}\nSite     {running.addresses.site_url}")
         console.print(f"ready after {time.monotonic() - started:.1f} s; now the main job\n")
-        dagster = DagsterApi(running.dagster_url)
+        dagster = DagsterApi(running.addresses.dagster_url)
         runs = _main_job(settings, running, dagster, give_up=not stay)
         missing = summary.show(console, settings, dagster, runs, time.monotonic() - started)
         if stay:
             console.print("\nRunning until Ctrl-C.")
-            _watch(running)
-        elif missing:
-            console.print(f"not materialized: {', '.join(missing)}")
+            while True:
+                running.guard.check()
+                time.sleep(1)
+        if missing:
             raise click.exceptions.Exit(1)
 
 
@@ -96,46 +99,41 @@ def _main_job(
     results = []
     for stage in main_job.stages(settings, datetime.now(UTC), dagster):
         with Progress(console, stage.title, stage.events) as progress:
+
+            def update(done: int, progress: Progress = progress) -> None:
+                running.guard.check()
+                progress.update(done)
+
             try:
-                result = main_job.run(stage, dagster, running.sandbox_url, progress.update)
+                result = main_job.run(stage, dagster, running.clock, update)
             except DagsterError as error:
                 progress.fail()
                 if give_up:
                     raise
-                console.print(str(error), style="red", markup=False)
+                _tell(str(error))
                 continue
         results.append(summary.StageResult(stage, result))
+    if not results:
+        console.print("  all of it is there already")
     return results
 
 
-def _watch(running: Platform) -> None:
-    """Until Ctrl-C; a process that ends is told once."""
-    told = set()
-    while True:
-        for child in running.dead():
-            if child.name not in told:
-                told.add(child.name)
-                console.print(
-                    f"{child.name} has ended; its log is {child.log}. Stop with Ctrl-C and start again."
-                )
-        time.sleep(1)
+def _tell(message: str) -> None:
+    """Something that went wrong while the rest goes on."""
+    console.print(message, style="red", markup=False, soft_wrap=True)
 
 
 def _settings(running: Platform) -> Settings:
-    """The settings that the platform's processes have."""
-    return Settings.model_validate(
-        {
-            name.removeprefix("VP_").lower(): value
-            for name, value in running.processes.environment.items()
-            if name.removeprefix("VP_").lower() in Settings.model_fields and name.startswith("VP_")
-        }
-    )
+    """The settings that the platform's processes have; from now on this process has them too."""
+    variables = running.processes.environment
+    os.environ.update({name: value for name, value in variables.items() if name.startswith("VP_")})
+    return load_settings()
 
 
 def _demo_options() -> Options:
-    """Simulated data; the hours begin where the first bars do, so that every weekday has some."""
-    first = floor(datetime.now(UTC) - main_job.FIRST_BARS, DAY)
-    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=first.isoformat())
+    """Simulated data from the beginning of yesterday."""
+    yesterday = floor(datetime.now(UTC), DAY) - DAY
+    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=yesterday.isoformat())
 
 
 def _replay_options(folder: Path) -> Options:
@@ -149,20 +147,40 @@ def _replay_options(folder: Path) -> Options:
     except RecordingError as error:
         raise click.ClickException(str(error)) from error
     for path in recording.ignored:
-        console.print(f"not part of a recording, left out: {path.relative_to(folder)}")
+        console.print(f"not part of a recording, left out: {path.relative_to(folder)}", markup=False)
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*"))]
     digest = hashlib.sha256(repr(files).encode()).hexdigest()[:8]
     home = UserSettings().home_or(f"replay-{folder.name}-{digest}")
-    write_markets_file(recording, home / "markets.toml")
-    return Options(home, "replay", home / "markets.toml", replay=folder)
+    markets_file = home / "markets.toml"
+    try:
+        write_markets_file(recording, markets_file)
+    except OSError as error:
+        raise StartError(
+            f"{markets_file} cannot be written ({error.strerror}): "
+            "set VP_HOME to a folder that this user may write to"
+        ) from error
+    return Options(home, "replay", markets_file, replay=folder)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Say at once that a signal was heard, as stopping takes a moment."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("\nstopping")
+        raise
 
 
 @contextmanager
 def _told_plainly() -> Iterator[None]:
-    """Our own errors end the command with their message and status 1, Ctrl-C with none."""
+    """Our own errors end the command with their message and status 1."""
+    signals.raise_terminated()
     try:
         yield
     except (CatalogError, DagsterError, EmbeddedPostgresError, SettingsError, StartError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        console.print("\nstopped")
+        console.show_cursor()
+        console.print("stopped")
+        raise

@@ -10,59 +10,20 @@ from typing import Any
 
 import requests
 
+from vp_pipeline.runtime import queries
+
 REPOSITORY = {"repositoryLocationName": "vp_pipeline", "repositoryName": "__repository__"}
+# A webserver that has to start again answers well within this, on a Raspberry Pi too.
+PATIENCE_SECONDS = 60
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
-
-_LAUNCH = """
-mutation Launch($params: ExecutionParams!) {
-  launchRun(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on Error { message }
-    ... on RunConfigValidationInvalid { errors { message } }
-  }
-}"""
-_RUN = """
-query Run($id: ID!) {
-  runOrError(runId: $id) {
-    ... on Run { status startTime endTime stats { ... on RunStatsSnapshot { materializations } } }
-    ... on Error { message }
-  }
-}"""
-_FAILURE = """
-query Failure($id: ID!) {
-  logsForRun(runId: $id) {
-    ... on EventConnection {
-      events {
-        ... on ExecutionStepFailureEvent {
-          stepKey error { message cause { message } } failureMetadata { description }
-        }
-        ... on RunFailureEvent { message }
-      }
-    }
-  }
-}"""
-_ASSETS = """
-query Assets {
-  assetNodes {
-    assetKey { path }
-    isMaterializable
-    assetMaterializations(limit: 1) { runId timestamp }
-  }
-}"""
-
-_PARTITIONS = """
-query Partitions($keys: [AssetKeyInput!]) {
-  assetNodes(assetKeys: $keys) {
-    assetPartitionStatuses {
-      ... on TimePartitionStatuses { ranges { status startKey endKey } }
-    }
-  }
-}"""
 
 
 class DagsterError(RuntimeError):
     """Dagster did not do what it was asked to; the message says what and why."""
+
+
+class _NotNowError(RuntimeError):
+    """The webserver cannot answer at the moment."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +36,16 @@ class RunResult:
 
 @dataclass(frozen=True)
 class AssetState:
-    """An asset and whether it was ever materialized."""
+    """An asset, when it was last materialized (seconds since the epoch, None: never), and its step."""
 
     path: tuple[str, ...]
-    materialized: bool
+    last: float | None
+    step: str
+
+    @property
+    def materialized(self) -> bool:
+        """Whether it ever was."""
+        return self.last is not None
 
 
 class DagsterApi:
@@ -104,7 +71,7 @@ class DagsterApi:
             "runConfigData": "{}",
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
         }
-        answer = self._query(_LAUNCH, params=params)["launchRun"]
+        answer = self._query(queries.LAUNCH, params=params)["launchRun"]
         if answer["__typename"] != "LaunchRunSuccess":
             raise DagsterError(f"the job {job} cannot be started: {answer}")
         return str(answer["run"]["runId"])
@@ -116,7 +83,7 @@ class DagsterApi:
             DagsterError: the run failed; the message has the reason.
         """
         while True:
-            run = self._query(_RUN, id=run_id)["runOrError"]
+            run = self._query(queries.RUN, id=run_id)["runOrError"]
             if "message" in run:
                 raise DagsterError(f"run {run_id}: {run['message']}")
             progress(run["stats"].get("materializations") or 0)
@@ -130,17 +97,33 @@ class DagsterApi:
     def assets(self) -> list[AssetState]:
         """All assets that can be materialized."""
         return [
-            AssetState(tuple(node["assetKey"]["path"]), bool(node["assetMaterializations"]))
-            for node in self._query(_ASSETS)["assetNodes"]
+            AssetState(
+                tuple(node["assetKey"]["path"]),
+                max(
+                    (float(event["timestamp"]) / 1000 for event in node["assetMaterializations"]),
+                    default=None,
+                ),
+                node["opNames"][0],
+            )
+            for node in self._query(queries.ASSETS)["assetNodes"]
             if node["isMaterializable"]
         ]
+
+    def step_seconds(self, run_id: str) -> dict[str, float]:
+        """How long each step of a run took that has ended."""
+        run = self._query(queries.STEPS, id=run_id)["runOrError"]
+        return {
+            step["stepKey"]: step["endTime"] - step["startTime"]
+            for step in run.get("stepStats", [])
+            if step["startTime"] is not None and step["endTime"] is not None
+        }
 
     def materialized_until(self, assets: Sequence[Sequence[str]], first: str) -> str | None:
         """The last partition key up to which all these assets are materialized without a gap from `first` on.
 
         None if one of them lacks the first.
         """
-        nodes = self._query(_PARTITIONS, keys=[{"path": list(path)} for path in assets])["assetNodes"]
+        nodes = self._query(queries.PARTITIONS, keys=[{"path": list(path)} for path in assets])["assetNodes"]
         ends = []
         for node in nodes:
             ranges = node["assetPartitionStatuses"].get("ranges", [])
@@ -153,7 +136,7 @@ class DagsterApi:
         return min(ends, default=None)
 
     def _why(self, run_id: str) -> str:
-        for event in self._query(_FAILURE, id=run_id)["logsForRun"].get("events", []):
+        for event in self._query(queries.FAILURE, id=run_id)["logsForRun"].get("events", []):
             if event.get("stepKey"):
                 described = (event.get("failureMetadata") or {}).get("description")
                 error = event.get("error") or {}
@@ -164,11 +147,25 @@ class DagsterApi:
         return "see its log"
 
     def _query(self, document: str, **variables: Any) -> dict[str, Any]:
-        response = self._session.post(
-            f"{self.url}/graphql", json={"query": document, "variables": variables}, timeout=60
-        )
+        """The data of the answer; asked again while the webserver or the database starts anew."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._ask(document, variables)
+            except (requests.RequestException, _NotNowError) as error:
+                # An order is given once: nobody can tell whether it was heard.
+                if document is queries.LAUNCH or time.monotonic() > deadline:
+                    raise DagsterError(f"Dagster at {self.url} does not answer: {error}") from error
+                time.sleep(0.5)
+
+    def _ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        question = {"query": document, "variables": variables}
+        response = self._session.post(f"{self.url}/graphql", json=question, timeout=60)
         answer = response.json()
         if answer.get("errors"):
-            raise DagsterError(f"Dagster's API refused a query: {answer['errors'][0]['message']}")
+            message = answer["errors"][0]["message"]
+            if response.status_code >= requests.codes.server_error:
+                raise _NotNowError(message)
+            raise DagsterError(f"Dagster's API refused a query: {message}")
         data: dict[str, Any] = answer["data"]
         return data

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import requests
-
 from vp_pipeline.assets.keys import (
     DAY_FORMAT,
     HOUR_FORMAT,
@@ -22,6 +20,7 @@ from vp_pipeline.assets.keys import (
 from vp_pipeline.catalog import Catalog, Interval
 from vp_pipeline.exchanges.traits import shortest_depth
 from vp_pipeline.runtime.dagster_api import DagsterApi, RunResult
+from vp_pipeline.runtime.sandbox_clock import SandboxClock
 from vp_pipeline.settings import Settings
 from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
 
@@ -29,6 +28,8 @@ from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
 FIRST_BARS = timedelta(days=7)
 # How many hours one run takes in a recording; less where an exchange serves fewer.
 LONGEST_RUN = timedelta(hours=24)
+# The first parts of the keys of what the reports' job makes.
+_REPORTS = ("session_volatility", "daily_returns", "strategies", "tearsheets")
 
 
 @dataclass(frozen=True)
@@ -44,32 +45,47 @@ class Stage:
 
 
 def stages(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[Stage]:
-    """The runs of the main job that are still to be done, in order.
+    """The runs of the main job that are still to be done, in order; ask for each when the last has ended.
 
-    Hours that are there are not fetched again, but for the last: it may have been open at that time.
+    Hours that are there are not fetched again, but for the last: it may have been open at that time. What
+    was computed is computed again; of a recording only if something that it was computed from is newer.
     """
     catalog = settings.catalog
     if catalog.markets:
         yield from _minutes(settings, now, dagster)
     if catalog.klines:
         yield from _klines(settings, now, dagster)
-    if catalog.klines or catalog.strategies:
+    if (catalog.klines or catalog.strategies) and not (
+        catalog.recording is not None and _is_current(_REPORTS, ("klines",), dagster)
+    ):
         yield _reports(catalog)
 
 
-def run(
-    stage: Stage, dagster: DagsterApi, sandbox_url: str | None, progress: Callable[[int], None]
-) -> RunResult:
+def incomplete(settings: Settings, dagster: DagsterApi) -> list[str]:
+    """What of a recording has never been asked for, in words; nothing on an exchange that goes on."""
+    catalog = settings.catalog
+    if catalog.recording is None:
+        return []
+    spans: list[tuple[tuple[str, ...], Window]] = [
+        (("coverage",), span.hours) for span in catalog.recording.minutes
+    ]
+    spans += [
+        (("klines", catalog.kline_key(series)), series.recorded.hours)
+        for series in catalog.klines
+        if series.recorded
+    ]
+    lefts = [(asset, _left(hours, [asset], dagster, replayed=True)) for asset, hours in spans]
+    return [f"{'/'.join(asset)} from {left}" for asset, left in lefts if left]
+
+
+def run(stage: Stage, dagster: DagsterApi, clock: SandboxClock, progress: Callable[[int], None]) -> RunResult:
     """Run one stage and wait for its end.
 
     Raises:
         DagsterError: the run was refused or failed.
     """
-    if stage.clock is not None and sandbox_url is not None:
-        with requests.Session() as session:
-            session.trust_env = False
-            setting = {"now": stage.clock.isoformat(), "frozen": True}
-            session.put(f"{sandbox_url}/_sandbox/clock", json=setting, timeout=10).raise_for_status()
+    if stage.clock is not None:
+        clock.set(stage.clock)
     return dagster.follow(dagster.launch(stage.job, stage.tags, stage.assets), progress)
 
 
@@ -93,8 +109,16 @@ def _minutes(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator
                 each * part.count(HOUR),
                 clock=part.end if replayed else None,
             )
+    profiles = [("volume_profile", base.lower()) for base in catalog.instruments]
     for hours in hours_of:
         days = Window(floor(hours.start, DAY), ceil(hours.end, DAY))
+        until = dagster.materialized_until(profiles, days.start.strftime(DAY_FORMAT))
+        if (
+            replayed
+            and until == (days.end - DAY).strftime(DAY_FORMAT)
+            and _is_current(("volume_profile",), ("aggregate", "coverage"), dagster)
+        ):
+            continue
         yield Stage(
             f"volume profiles {days.start:%Y-%m-%d} to {days.end - DAY:%Y-%m-%d}",
             PROFILES_JOB,
@@ -110,6 +134,14 @@ def _left(hours: Window, assets: Sequence[tuple[str, ...]], dagster: DagsterApi,
         return hours
     last = datetime.strptime(until, HOUR_FORMAT).replace(tzinfo=UTC)
     return Window(min(last + HOUR if replayed else last, hours.end), hours.end)
+
+
+def _is_current(made: Sequence[str], of: Sequence[str], dagster: DagsterApi) -> bool:
+    """Whether all assets of `made` are newer than all of `of`; both name first parts of asset keys."""
+    assets = dagster.assets()
+    oldest = min((asset.last or 0.0 for asset in assets if asset.path[0] in made), default=0.0)
+    newest = max((asset.last or 0.0 for asset in assets if asset.path[0] in of), default=0.0)
+    return oldest > newest
 
 
 def _step(catalog: Catalog) -> timedelta:

@@ -1,189 +1,162 @@
-"""The platform on one machine: database, sandbox, code server, Dagster and site, started in order.
+"""The platform on one machine: started as parallel as can be, kept running, and stopped.
 
-Here belong which processes there are, with what environment, and when each is ready.
+Here belongs the order of starting and stopping. Which processes there are is in `services`; what
+happens to one that ends by itself is in `guard`.
 """
 
 import fcntl
-import os
-import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
-from urllib.request import urlopen
 
-from vp_pipeline.catalog import SHIPPED
-from vp_pipeline.runtime.processes import (
-    Child,
-    Processes,
-    StartError,
-    free_port,
-    kill_leftovers,
-    listens,
-)
-from vp_pipeline.settings import Source
+import psycopg
+import requests
+from alembic.util import CommandError
+
+from vp_pipeline.runtime import ports, services, signals
+from vp_pipeline.runtime.guard import Guard
+from vp_pipeline.runtime.processes import Processes, StartError, end_all
+from vp_pipeline.runtime.sandbox_clock import SandboxClock
+from vp_pipeline.runtime.services import Addresses, Options
 from vp_pipeline.storage import embedded, migrate
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+__all__ = ["Options", "Platform", "running"]
+
 DAGSTER_PORT = 3000
 SITE_PORT = 8080
 
 
 @dataclass(frozen=True)
-class Options:
-    """What distinguishes one platform from another. `replay`: the folder to replay; `first_hour`: ISO."""
-
-    home: Path
-    source: Source
-    markets_file: Path = SHIPPED
-    replay: Path | None = None
-    first_hour: str | None = None
-
-
-@dataclass(frozen=True)
 class Platform:
-    """A running platform's addresses."""
+    """A running platform; `guard` keeps it running."""
 
     options: Options
     processes: Processes
-    database_url: str
-    dagster_url: str
-    site_url: str
-    sandbox_url: str | None
+    addresses: Addresses
     notes: tuple[str, ...]
-
-    def dead(self) -> list[Child]:
-        """Children that have ended by themselves."""
-        return [child for child in self.processes.children if not child.alive]
+    clock: SandboxClock
+    guard: Guard
 
 
 @contextmanager
-def running(options: Options) -> Iterator[Platform]:
-    """Start everything; on leaving the block, stop everything.
+def running(options: Options, tell: Callable[[str], None]) -> Iterator[Platform]:
+    """Start everything; on leaving the block, stop everything. `tell` gets what happens meanwhile.
 
     Raises:
-        StartError: another platform uses the folder, or a process does not start.
+        StartError: another platform uses the folder, it cannot be used, or a process does not start.
         EmbeddedPostgresError: the database does not start.
     """
     home = options.home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("w") as lock:
-        _take(lock, home)
-        kill_leftovers(home)
-        postgres = embedded.start(home / "postgres")
-        processes = Processes(home, {})
-        try:
-            yield _start(options, home, postgres, processes)
-        finally:
-            processes.stop()
-            postgres.stop()
+    with ExitStack() as stack:
+        _take(stack.enter_context(_lock_file(home)), home)
+        end_all(home)
+        take_port = stack.enter_context(ports.taken())
+        addresses = Addresses(
+            take_port(DAGSTER_PORT),
+            take_port(SITE_PORT),
+            take_port(0),
+            None if options.source == "live" else take_port(0),
+        )
+        with signals.held_back():
+            postgres = embedded.start(home / "postgres")
+            stack.callback(_undisturbed, postgres.stop)
+        variables = services.environment(
+            options, home, addresses, postgres.url("vp"), postgres.url("dagster")
+        )
+        processes = Processes(home, variables)
+        stack.callback(_undisturbed, processes.stop)
+        _start(options, home, addresses, postgres, processes)
+        clock = SandboxClock(addresses.sandbox_url)
+
+        def commands(runs_since: datetime) -> dict[str, list[str]]:
+            return services.commands(options, addresses, runs_since, clock.moment)
+
+        guard = Guard(processes, postgres, commands, tell)
+        stack.callback(guard.stop)
+        guard.start()
+        yield Platform(options, processes, addresses, _notes(addresses), clock, guard)
+
+
+def _start(
+    options: Options,
+    home: Path,
+    addresses: Addresses,
+    postgres: embedded.EmbeddedPostgres,
+    processes: Processes,
+) -> None:
+    """Start the processes, those first that take longest, and prepare the databases meanwhile."""
+    commands = services.commands(options, addresses, datetime.now(UTC))
+    services.make_dagster_home(home)
+    for name in (services.CODE, services.SANDBOX):
+        if name in commands:
+            processes.start(name, commands.pop(name))
+    try:
+        migrate.create_database(postgres.url("dagster"))
+        processes.start(services.WEBSERVER, commands.pop(services.WEBSERVER))
+        migrate.create_database(postgres.url("vp"))
+        migrate.upgrade(postgres.url("vp"))
+    except (psycopg.Error, CommandError) as error:
+        raise StartError(
+            f"the database in {postgres.folder} cannot be used: {error}\n"
+            "If another version of vp-pipeline made it, start that version, or set VP_HOME to another folder"
+        ) from error
+    for name, command in commands.items():
+        processes.start(name, command)
+    ready = {
+        services.CODE: lambda: ports.listens(addresses.code),
+        services.WEBSERVER: lambda: _answers(f"{addresses.dagster_url}/server_info"),
+        services.SITE: lambda: _answers(f"{addresses.site_url}/healthz"),
+    }
+    if addresses.sandbox is not None:
+        sandbox = addresses.sandbox
+        ready[services.SANDBOX] = lambda: ports.listens(sandbox)
+    processes.wait(ready)
+
+
+@contextmanager
+def _lock_file(home: Path) -> Iterator[IO[str]]:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file = (home / "lock").open("w")
+    except OSError as error:
+        raise StartError(
+            f"{home} cannot be the platform's folder ({error.strerror}: {error.filename}): "
+            "set VP_HOME to a folder that this user may write to"
+        ) from error
+    with file:
+        yield file
 
 
 def _take(lock: IO[str], home: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         raise StartError(
             f"another platform runs on {home}: stop it, or set VP_HOME to another folder"
         ) from error
 
 
-def _start(
-    options: Options, home: Path, postgres: embedded.EmbeddedPostgres, processes: Processes
-) -> Platform:
-    database_url, dagster_database = postgres.url("vp"), postgres.url("dagster")
-    migrate.create_database(dagster_database)
-    migrate.create_database(database_url)
-    migrate.upgrade(database_url)
+def _undisturbed(stop: Callable[[], None]) -> None:
+    signals.ignore()
+    with signals.held_back():
+        stop()
 
-    dagster_port, site_port, code_port = free_port(DAGSTER_PORT), free_port(SITE_PORT), free_port(0)
-    notes = [
-        f"port {wanted} is in use: {name} takes {got}"
-        for name, wanted, got in (("Dagster", DAGSTER_PORT, dagster_port), ("the site", SITE_PORT, site_port))
-        if wanted != got
-    ]
-    platform_urls = {
-        "VP_DAGSTER_URL": f"http://127.0.0.1:{dagster_port}",
-        "VP_SITE_URL": f"http://127.0.0.1:{site_port}",
-    }
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
-        "DAGSTER_HOME": str(_dagster_home(home)),
-        "VP_CODE_HOST": "127.0.0.1",
-        "VP_CODE_PORT": str(code_port),
-        # What Dagster logs can be made again: it need not wait for the disk at every event.
-        "VP_DAGSTER_DATABASE_URL": dagster_database.replace("postgresql://", "postgresql+psycopg2://", 1)
-        + "&options=-c%20synchronous_commit%3Doff",
-        "VP_DATABASE_URL": database_url,
-        "VP_HOME": str(home),
-        "VP_MARKETS_FILE": str(options.markets_file),
-        "VP_SOURCE": options.source,
-        **platform_urls,
-        **({"VP_HOURLY_START": options.first_hour} if options.first_hour else {}),
-    }
-    processes.environment = environment
-    sandbox_url = _start_sandbox(options, home, processes)
-    if sandbox_url is not None:
-        environment["VP_EXCHANGE_URL"] = sandbox_url
 
-    python = [sys.executable, "-m"]
-    code = processes.start(
-        "code-server",
-        [
-            *[*python, "dagster", "api", "grpc", "-m", "vp_pipeline.definitions", "-a", "defs"],
-            *["-h", "127.0.0.1", "-p", str(code_port), "--location-name", "vp_pipeline"],
-        ],
+def _notes(addresses: Addresses) -> tuple[str, ...]:
+    chosen = (("Dagster", DAGSTER_PORT, addresses.dagster), ("the site", SITE_PORT, addresses.site))
+    return tuple(
+        f"port {wanted} is in use: {name} takes {got}" for name, wanted, got in chosen if wanted != got
     )
-    recovery = processes.start("recovery", [*python, "vp_pipeline.runtime.recovery"])
-    site = processes.start("site", [*python, "vp_pipeline.cli", "site", "--port", str(site_port)])
-    if recovery.process.wait() != 0:
-        raise StartError(f"Dagster's storage cannot be opened:\n{recovery.log.read_text()}")
-    processes.children.remove(recovery)
-    processes.wait(code, lambda: listens(code_port))
-    workspace = ["-w", str(ROOT / "workspace.yaml")]
-    webserver = processes.start(
-        "dagster-webserver",
-        [*python, "dagster_webserver", "-h", "127.0.0.1", "-p", str(dagster_port), *workspace],
-    )
-    processes.start("dagster-daemon", [*python, "dagster._daemon", "run", *workspace])
-    processes.wait(webserver, lambda: _answers(f"{platform_urls['VP_DAGSTER_URL']}/server_info"))
-    processes.wait(site, lambda: _answers(f"{platform_urls['VP_SITE_URL']}/healthz"))
-    return Platform(
-        options,
-        processes,
-        database_url,
-        platform_urls["VP_DAGSTER_URL"],
-        platform_urls["VP_SITE_URL"],
-        sandbox_url,
-        tuple(notes),
-    )
-
-
-def _start_sandbox(options: Options, home: Path, processes: Processes) -> str | None:
-    if options.source == "live":
-        return None
-    port_file = home / "sandbox.port"
-    port_file.unlink(missing_ok=True)
-    replay = ["--replay", str(options.replay)] if options.replay else []
-    child = processes.start(
-        "sandbox",
-        [sys.executable, "-m", "vp_pipeline.cli", "sandbox", "--port-file", str(port_file), *replay],
-    )
-    processes.wait(child, lambda: port_file.exists() and port_file.read_text().strip() != "")
-    return f"http://127.0.0.1:{port_file.read_text().strip()}"
-
-
-def _dagster_home(home: Path) -> Path:
-    folder = home / "dagster"
-    folder.mkdir(exist_ok=True)
-    shutil.copyfile(ROOT / "dagster.yaml", folder / "dagster.yaml")
-    return folder
 
 
 def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5) as response:  # noqa: S310  # our own loopback address
-            return bool(response.status == 200)
-    except OSError:
-        return False
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy of the environment is not meant for loopback
+        try:
+            response = session.get(url, timeout=5)
+        except requests.RequestException:
+            return False
+    return response.status_code == 200

@@ -1,14 +1,13 @@
-"""Child processes: started with a log file, watched, and stopped so that none is left behind.
+"""Child processes: started with a log file, waited for, and ended so that none is left behind.
 
 Here belongs what holds for any child. Which children the platform has is in `platform`.
 """
 
 import os
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +16,16 @@ import psutil
 # Every child carries the folder of its platform here, and so do the processes it starts in turn:
 # what a killed supervisor left running is found by it.
 MARKER = "VP_CHILD_OF"
-GRACE_SECONDS = 8
+# All is over within 10 seconds: this, as much as `_KILL_SECONDS` after it, and the database's stop.
+GRACE_SECONDS = 5.0
+_KILL_SECONDS = 2.0
 
 
 class StartError(RuntimeError):
     """A process did not start; the message says which, why and where its log is."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Child:
     """One running child."""
 
@@ -40,11 +41,11 @@ class Child:
 
 @dataclass
 class Processes:
-    """All children of one platform."""
+    """All children of one platform, by name."""
 
     home: Path
     environment: Mapping[str, str]
-    children: list[Child] = field(default_factory=list)
+    children: dict[str, Child] = field(default_factory=dict)
 
     def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a child in a session of its own, so that Ctrl-C reaches us alone and we decide the order."""
@@ -62,88 +63,102 @@ class Processes:
                 start_new_session=True,
             )
         child = Child(name, process, log)
-        self.children.append(child)
+        self.children[name] = child
         return child
 
-    def wait(self, child: Child, ready: Callable[[], bool], seconds: float = 90) -> None:
-        """Wait until the child is ready.
+    def wait(self, ready: Mapping[str, Callable[[], bool]], seconds: float = 90) -> None:
+        """Wait until all the children named are ready.
 
         Raises:
-            StartError: it ended, or is not ready in time.
+            StartError: some child ended, or one is not ready in time.
         """
         deadline = time.monotonic() + seconds
-        while not ready():
-            if not child.alive:
-                raise StartError(
-                    f"{child.name} ended with status {child.process.returncode}:\n{_tail(child.log)}"
-                )
+        waiting = dict(ready)
+        while True:
+            waiting = {name: is_ready for name, is_ready in waiting.items() if not is_ready()}
+            if not waiting:
+                return
+            for child in self.children.values():
+                if not child.alive:
+                    raise StartError(f"{ending(child)}; the end of its log {child.log}:\n{_tail(child.log)}")
             if time.monotonic() > deadline:
-                raise StartError(f"{child.name} is not ready after {seconds:.0f} s; its log is {child.log}")
+                logs = ", ".join(f"{name} ({self.children[name].log})" for name in waiting)
+                raise StartError(f"not ready after {seconds:.0f} s: {logs}")
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """End all children, last started first, with what they have started; kill what does not obey."""
-        signals = [child.process for child in reversed(self.children) if child.alive]
-        for process in signals:
-            process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
-        for process in signals:
-            try:
-                process.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
+    def end(self, name: str) -> None:
+        """End one child now, with all that it has started."""
+        child = self.children[name]
+        # The session's processes: a child that has ended may have left some.
+        for process in psutil.process_iter():
+            if child_of(process) == str(self.home) and _session(process.pid) == child.process.pid:
                 process.kill()
-                process.wait()
+        child.process.wait()
+
+    def stop(self) -> None:
+        """End all children, with all that they have started."""
+        end_all(self.home)
+        for child in self.children.values():
+            child.process.wait()
         self.children.clear()
-        kill_leftovers(self.home)
 
 
-def kill_leftovers(home: Path) -> list[str]:
-    """End every process that an earlier platform of this folder left running; their command lines."""
-    found = [process for process in psutil.process_iter() if _child_of(process) == str(home)]
-    for process in found:
-        process.terminate()
-    _, stubborn = psutil.wait_procs(found, timeout=GRACE_SECONDS)
-    for process in stubborn:
-        process.kill()
-    psutil.wait_procs(stubborn, timeout=5)
-    return [str(process.pid) for process in found]
+def ending(child: Child) -> str:
+    """How an ended child came to its end, in words."""
+    status = child.process.poll()
+    if status is not None and status < 0:
+        return f"{child.name} was ended by {signal.Signals(-status).name}"
+    return f"{child.name} ended with status {status}"
 
 
-def _child_of(process: psutil.Process) -> str | None:
+def end_all(home: Path) -> None:
+    """End every process of the platform of this folder, those included that an earlier one left running.
+
+    Raises:
+        StartError: a process does not end.
+    """
+    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+        told: set[int] = set()
+        deadline = time.monotonic() + seconds
+        while found := list(processes_of(home)):
+            # Looked for again and again: one of them may just have started another.
+            for process in found:
+                if process.pid not in told:
+                    told.add(process.pid)
+                    _send(process, number)
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+    if found := list(processes_of(home)):
+        numbers = ", ".join(str(process.pid) for process in found)
+        raise StartError(f"processes {numbers} of the platform on {home} do not end: end them by hand")
+
+
+def processes_of(home: Path) -> Iterator[psutil.Process]:
+    """The running processes that belong to the platform of this folder, however they were started."""
+    return (process for process in psutil.process_iter() if child_of(process) == str(home))
+
+
+def child_of(process: psutil.Process) -> str | None:
+    """The folder of the platform that a process belongs to; None if to none, or if it is gone."""
     try:
         return None if process.pid == os.getpid() else process.environ().get(MARKER)
     except psutil.Error:  # gone meanwhile, or somebody else's
         return None
 
 
-def free_port(preferred: int) -> int:
-    """The preferred port of 127.0.0.1, or a free one if it is taken; 0 prefers none."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StartError("no free port on 127.0.0.1")
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return  # it ended meanwhile, as it should
 
 
-def listens(port: int) -> bool:
-    """Whether something accepts connections on this port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def raise_on_termination() -> None:
-    """Make SIGTERM and SIGHUP end the program as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _tail(log: Path, lines: int = 15) -> str:

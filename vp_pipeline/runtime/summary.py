@@ -1,19 +1,21 @@
-"""What came of the main job: a table of assets, and the addresses of everything.
+"""What came of the main job: a table of assets, why minutes are missing, and the addresses of everything.
 
 Here belong the numbers shown; rows and missing minutes are counted in Postgres, not taken from the
 runs' word.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vp_pipeline.assets.keys import PROFILES_JOB, REPORTS_JOB, TICK_JOB
 from vp_pipeline.runtime.dagster_api import AssetState, DagsterApi, RunResult
-from vp_pipeline.runtime.main_job import Stage
+from vp_pipeline.runtime.main_job import Stage, incomplete
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.rows import Connection
@@ -47,8 +49,15 @@ _PARTS: dict[str, tuple[str, str]] = {
     ),
     "daily_returns": (REPORTS_JOB, "SELECT 'daily_returns', count(*), NULL FROM daily_return"),
     "strategies": (REPORTS_JOB, "SELECT 'strategies', count(*), NULL FROM strategy_return"),
-    "tearsheets": (REPORTS_JOB, "SELECT name, count(*), NULL FROM artifact WHERE name LIKE 'tearsheets/%' GROUP BY name"),
+    "tearsheets": (
+        REPORTS_JOB,
+        "SELECT name, count(*), NULL FROM artifact WHERE name LIKE 'tearsheets/%' GROUP BY name",
+    ),
 }
+
+_REASONS = """
+SELECT concat(exchange, ' ', symbol), coalesce(nullif(reason, ''), 'not known'), sum(expected - got)::bigint
+FROM coverage JOIN market USING (market_id) WHERE got < expected GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""
 
 
 @dataclass(frozen=True)
@@ -66,26 +75,37 @@ def show(
     results: Sequence[StageResult],
     seconds: float,
 ) -> list[str]:
-    """Print table and addresses; the assets that were never materialized."""
+    """Print table, reasons and addresses; what is not there though it should be."""
     assets = sorted(dagster.assets(), key=_order)
     with rows.transaction(settings.database_url.get_secret_value()) as connection:
         counts = _counts(connection, settings)
+        reasons = connection.execute(_REASONS.encode()).fetchall()
         documents = artifacts.listing(connection)
     console.print()
-    console.print(_table(assets, counts, results))
+    console.print(_table(assets, counts, results, _seconds(dagster, assets, results)))
+    if reasons:
+        console.print("\nWhy minutes are missing")
+        console.print(_reasons(reasons))
     console.print(f"\nDagster  {settings.dagster_url}\nSite     {settings.site_url}\nArtifacts")
     for document in documents:
         console.print(f"  {settings.artifact_url(document.name, document.partition)}", soft_wrap=True)
-    console.print(f"\n{len(assets)} assets and {len(documents)} artifacts after {seconds:.0f} s")
-    return ["/".join(asset.path) for asset in assets if not asset.materialized]
+    missing = [f"not materialized: {'/'.join(asset.path)}" for asset in assets if not asset.materialized]
+    missing += [f"not asked for yet: {what}" for what in incomplete(settings, dagster)]
+    console.print()
+    for line in missing:
+        console.print(line, style="red", soft_wrap=True)
+    there = sum(asset.materialized for asset in assets)
+    console.print(f"{there} of {len(assets)} assets and {len(documents)} artifacts after {seconds:.0f} s")
+    return missing
 
 
 def _table(
     assets: Sequence[AssetState],
-    counts: dict[str, tuple[int, int | None]],
+    counts: Mapping[str, tuple[int, int | None]],
     results: Sequence[StageResult],
+    seconds: Mapping[str, float],
 ) -> Table:
-    """A line an asset; seconds under each group, since a run makes all of them together."""
+    """A line an asset, and one under each group with the seconds of its runs, starting included."""
     table = Table("asset", "rows", "minutes missing", "seconds")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -94,10 +114,34 @@ def _table(
             name = "/".join(asset.path)
             count, missing = counts.get(name, (0, None))
             shown = name if asset.materialized else f"[red]{name}: not materialized[/]"
-            table.add_row(shown, f"{count:,}", "" if missing is None else f"{missing:,}", "")
-        took = sum(result.run.seconds for result in results if result.stage.job.startswith(job))
-        table.add_row(f"[dim]job {job}[/]", "", "", f"{took:.1f}", end_section=True)
+            took = f"{seconds[name]:.1f}" if name in seconds else ""
+            table.add_row(shown, f"{count:,}", "" if missing is None else f"{missing:,}", took)
+        own = [result.run.seconds for result in results if result.stage.job.startswith(job)]
+        total = f"{sum(own):.1f}" if own else "not run"
+        table.add_row(f"[dim]job {job}[/]", "", "", total, end_section=True)
     return table
+
+
+def _reasons(reasons: Sequence[tuple[str, str, int]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
+    for market, reason, minutes in reasons:
+        table.add_row(escape(market), f"{minutes:,}", escape(reason))
+    return table
+
+
+def _seconds(
+    dagster: DagsterApi, assets: Sequence[AssetState], results: Sequence[StageResult]
+) -> dict[str, float]:
+    """Seconds by asset, of those that are made by a step of their own."""
+    took: Counter[str] = Counter()
+    for result in results:
+        took.update(dagster.step_seconds(result.run.run_id))
+    shared = Counter(asset.step for asset in assets)
+    return {
+        "/".join(asset.path): took[asset.step]
+        for asset in assets
+        if shared[asset.step] == 1 and asset.step in took
+    }
 
 
 def _counts(connection: Connection, settings: Settings) -> dict[str, tuple[int, int | None]]:

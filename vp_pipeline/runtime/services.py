@@ -1,0 +1,129 @@
+"""Which processes the platform has: their command lines, and the environment they share.
+
+Here belongs what each process is told. Starting and stopping them is in `platform`.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from vp_pipeline.catalog import SHIPPED
+from vp_pipeline.runtime.ports import LOOPBACK
+from vp_pipeline.settings import Source
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SANDBOX, CODE, SITE = "sandbox", "code-server", "site"
+WEBSERVER, DAEMON = "dagster-webserver", "dagster-daemon"
+_PYTHON = [sys.executable, "-m"]
+_WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What distinguishes one platform from another. `replay`: the folder to replay; `first_hour`: ISO."""
+
+    home: Path
+    source: Source
+    markets_file: Path = SHIPPED
+    replay: Path | None = None
+    first_hour: str | None = None
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Ports of 127.0.0.1; `sandbox` is None on the live exchanges."""
+
+    dagster: int
+    site: int
+    code: int
+    sandbox: int | None
+
+    @property
+    def dagster_url(self) -> str:
+        """Dagster's UI and API."""
+        return f"http://{LOOPBACK}:{self.dagster}"
+
+    @property
+    def site_url(self) -> str:
+        """The website."""
+        return f"http://{LOOPBACK}:{self.site}"
+
+    @property
+    def sandbox_url(self) -> str | None:
+        """What stands in for the exchanges."""
+        return None if self.sandbox is None else f"http://{LOOPBACK}:{self.sandbox}"
+
+
+def environment(
+    options: Options, home: Path, addresses: Addresses, database_url: str, dagster_database_url: str
+) -> dict[str, str]:
+    """The environment of all children, based on this process's own."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    optional = {"VP_EXCHANGE_URL": addresses.sandbox_url, "VP_HOURLY_START": options.first_hour}
+    return {
+        **kept,
+        **_proxies_spare_loopback(kept),
+        **{name: value for name, value in optional.items() if value is not None},
+        "DAGSTER_HOME": str(home / "dagster"),
+        "VP_CODE_HOST": LOOPBACK,
+        "VP_CODE_PORT": str(addresses.code),
+        # What Dagster logs can be made again: it need not wait for the disk at every event.
+        "VP_DAGSTER_DATABASE_URL": dagster_database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+        + "&options=-c%20synchronous_commit%3Doff",
+        "VP_DAGSTER_URL": addresses.dagster_url,
+        "VP_DATABASE_URL": database_url,
+        "VP_HOME": str(home),
+        "VP_MARKETS_FILE": str(options.markets_file),
+        "VP_SITE_URL": addresses.site_url,
+        "VP_SOURCE": options.source,
+    }
+
+
+def commands(
+    options: Options, addresses: Addresses, runs_since: datetime, clock: datetime | None = None
+) -> dict[str, list[str]]:
+    """The command line of each process, in the order of starting.
+
+    Runs from before `runs_since` were cut off; `clock` is the moment at which the sandbox's clock stands.
+    """
+    sandbox = [*_PYTHON, "vp_pipeline.cli", "sandbox", "--port", str(addresses.sandbox)]
+    if options.replay is not None:
+        sandbox += ["--replay", str(options.replay)]
+    if clock is not None:
+        sandbox += ["--now", clock.isoformat(), "--frozen"]
+    service = [*_PYTHON, "vp_pipeline.runtime.dagster_service"]
+    code = str(addresses.code)
+    return {
+        **({SANDBOX: sandbox} if addresses.sandbox is not None else {}),
+        CODE: [
+            *[*_PYTHON, "dagster", "api", "grpc", "-m", "vp_pipeline.definitions", "-a", "defs"],
+            *["-h", LOOPBACK, "-p", code, "--location-name", "vp_pipeline"],
+        ],
+        WEBSERVER: [
+            *[*service, code, "dagster_webserver.cli"],
+            *["-h", LOOPBACK, "-p", str(addresses.dagster), *_WORKSPACE],
+        ],
+        SITE: [*_PYTHON, "vp_pipeline.cli", "site", "--port", str(addresses.site)],
+        DAEMON: [
+            *[*service, "--end-runs-before", runs_since.isoformat()],
+            *[code, "dagster._daemon.cli", "run", *_WORKSPACE],
+        ],
+    }
+
+
+def make_dagster_home(home: Path) -> None:
+    """DAGSTER_HOME with the instance's configuration."""
+    folder = home / "dagster"
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(ROOT / "dagster.yaml", folder / "dagster.yaml")
+
+
+def _proxies_spare_loopback(kept: Mapping[str, str]) -> dict[str, str]:
+    """A proxy is meant for the exchanges, not for what the processes say to each other."""
+    spared = [kept.get("no_proxy") or kept.get("NO_PROXY") or "", LOOPBACK, "localhost"]
+    value = ",".join(host for host in spared if host)
+    return {"no_proxy": value, "NO_PROXY": value}
