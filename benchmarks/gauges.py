@@ -92,8 +92,13 @@ def services(processes: Iterable[psutil.Process]) -> dict[str, Memory]:
 
 
 def _service_of(process: psutil.Process) -> str:
-    command = " ".join([process.name(), *process.cmdline()])
-    return next((name for name, mark in SERVICES.items() if mark in command), "other")
+    """The service that the process is, or that started it."""
+    for one in [process, *process.parents()]:
+        command = " ".join([one.name(), *one.cmdline()])
+        for name, mark in SERVICES.items():
+            if mark in command:
+                return name
+    return "other"
 
 
 def memory(process: psutil.Process) -> Memory:
