@@ -19,7 +19,7 @@ from rich.console import Console
 
 from vp_pipeline.catalog import CatalogError, load_catalog
 from vp_pipeline.runtime import main_job, platform, signals, summary
-from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
+from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError, RunResult
 from vp_pipeline.runtime.platform import Options, Platform
 from vp_pipeline.runtime.processes import StartError
 from vp_pipeline.runtime.progress import Progress
@@ -96,26 +96,36 @@ def _main_job(
     settings: Settings, running: Platform, dagster: DagsterApi, give_up: bool
 ) -> list[summary.StageResult]:
     """Run all stages. A failed one is told and ends the command only if nobody stays to mend it."""
-    results = []
+    results, todo = [], False
     for stage in main_job.stages(settings, datetime.now(UTC), dagster):
-        with Progress(console, stage.title, stage.events) as progress:
-
-            def update(done: int, progress: Progress = progress) -> None:
-                running.guard.check()
-                progress.update(done)
-
-            try:
-                result = main_job.run(stage, dagster, running.clock, update)
-            except DagsterError as error:
-                progress.fail()
-                if give_up:
-                    raise
-                _tell(str(error))
-                continue
-        results.append(summary.StageResult(stage, result))
-    if not results:
+        todo = True
+        try:
+            results.append(summary.StageResult(stage, _stage(stage, running, dagster)))
+        except DagsterError as error:
+            if give_up:
+                raise
+            _tell(str(error))
+    if not todo:
         console.print("  all of it is there already")
     return results
+
+
+def _stage(stage: main_job.Stage, running: Platform, dagster: DagsterApi) -> RunResult:
+    """Run one stage; once more if it failed while a process of the platform had to start again."""
+    mended = running.guard.mended
+    with Progress(console, stage.title, stage.events) as progress:
+
+        def update(done: int) -> None:
+            running.guard.check()
+            progress.update(done)
+
+        try:
+            return main_job.run(stage, dagster, running.clock, update)
+        except DagsterError as error:
+            if running.guard.mended == mended:
+                raise
+            _tell(f"{error}\nOnce more, since a process of the platform had ended meanwhile.")
+            return main_job.run(stage, dagster, running.clock, update)
 
 
 def _tell(message: str) -> None:

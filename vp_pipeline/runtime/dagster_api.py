@@ -15,6 +15,8 @@ from vp_pipeline.runtime import queries
 REPOSITORY = {"repositoryLocationName": "vp_pipeline", "repositoryName": "__repository__"}
 # A webserver that has to start again answers well within this, on a Raspberry Pi too.
 PATIENCE_SECONDS = 60
+# What Dagster writes of a run whose process is gone.
+_MARKED = "marked as failed from outside the execution context"
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 
@@ -143,7 +145,8 @@ class DagsterApi:
                 cause = (error.get("cause") or {}).get("message")
                 return f"{event['stepKey']}: {described or cause or error.get('message')}".strip()
             if event.get("message"):
-                return str(event["message"])
+                killed = _MARKED in event["message"]
+                return "its process was ended from outside" if killed else str(event["message"])
         return "see its log"
 
     def _query(self, document: str, **variables: Any) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Guard:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="guard", daemon=True)
         self._failure: str | None = None
+        # How often something was started again so far: a run of that time may have been cut off by it.
+        self.mended = 0
 
     def start(self) -> None:
         """Begin to look."""
@@ -73,9 +75,10 @@ class Guard:
             if not _runs(self._postmaster):
                 self._mend(POSTGRES, f"{POSTGRES} has ended", self._postgres.folder / "postgres.log")
                 continue
-            for child in list(self._processes.children.values()):
-                if not child.alive:
-                    self._mend(child.name, ending(child), child.log.with_suffix(".previous.log"))
+            # One at a time: it may take along the next.
+            child = next((child for child in self._processes.children.values() if not child.alive), None)
+            if child is not None:
+                self._mend(child.name, ending(child), child.log.with_suffix(".previous.log"))
 
     def _mend(self, name: str, how: str, log: Path) -> None:
         now = time.monotonic()
@@ -89,6 +92,7 @@ class Guard:
         if self._stopped.wait(delay):
             return
         self._starts[name] = [*recent, time.monotonic()]
+        self.mended += 1
         try:
             self._start_again({name, *TAKES_ALONG.get(name, ())})
         except (EmbeddedPostgresError, OSError) as error:

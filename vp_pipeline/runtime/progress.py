@@ -14,7 +14,6 @@ class Progress:
 
     def __init__(self, console: Console, title: str, total: int) -> None:
         self._console, self._title, self._total = console, title, total
-        self._failed = False
         self._started = time.monotonic()
         self._bar: Bar | None = None
         if console.is_terminal:
@@ -40,14 +39,10 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._task, completed=min(done, self._total))
 
-    def fail(self) -> None:
-        """The stage did not succeed."""
-        self._failed = True
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        mark = "[red]✗[/]" if self._failed or kind is not None else "[green]✓[/]"
+        mark = "[red]✗[/]" if kind is not None else "[green]✓[/]"
         self._console.print(f"  {mark} {self._title}  [dim]{time.monotonic() - self._started:.1f} s[/]")
