@@ -120,12 +120,12 @@ def _stage(stage: main_job.Stage, running: Platform, dagster: DagsterApi) -> Run
             progress.update(done)
 
         try:
-            return main_job.run(stage, dagster, running.clock, update)
+            return main_job.run(stage, dagster, update)
         except DagsterError as error:
             if running.guard.mended == mended:
                 raise
             _tell(f"{error}\nOnce more, since a process of the platform had ended meanwhile.")
-            return main_job.run(stage, dagster, running.clock, update)
+            return main_job.run(stage, dagster, update)
 
 
 def _tell(message: str) -> None:

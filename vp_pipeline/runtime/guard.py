@@ -17,11 +17,12 @@ from vp_pipeline.storage import embedded
 from vp_pipeline.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 POSTGRES = "PostgreSQL"
-# What a process takes along: all hold connections to PostgreSQL; the runs that the code server's end cut
-# off are ended when the daemon starts.
+# What a process takes along. All hold connections to PostgreSQL. With the code server end the runs, which
+# the daemon says when it starts. A sandbox has lost the time that a run had told it.
 TAKES_ALONG: Mapping[str, tuple[str, ...]] = {
     POSTGRES: (services.CODE, services.WEBSERVER, services.SITE, services.DAEMON),
     services.CODE: (services.DAEMON,),
+    services.SANDBOX: (services.CODE, services.DAEMON),
 }
 # Seconds before each start of the same process, as long as it does not run for `CALM_SECONDS`.
 DELAYS = (0, 2, 5, 15, 30)

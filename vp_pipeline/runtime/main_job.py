@@ -20,7 +20,6 @@ from vp_pipeline.assets.keys import (
 from vp_pipeline.catalog import Catalog, Interval
 from vp_pipeline.exchanges.traits import shortest_depth
 from vp_pipeline.runtime.dagster_api import DagsterApi, RunResult
-from vp_pipeline.runtime.sandbox_clock import SandboxClock
 from vp_pipeline.settings import Settings
 from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
 
@@ -34,14 +33,13 @@ _REPORTS = ("session_volatility", "daily_returns", "strategies", "tearsheets")
 
 @dataclass(frozen=True)
 class Stage:
-    """One run. `clock`: what a recording's clock must show meanwhile; `events`: materializations expected."""
+    """One run; `events`: how many materializations to expect."""
 
     title: str
     job: str
     tags: dict[str, str]
     events: int
     assets: tuple[tuple[str, ...], ...] | None = None
-    clock: datetime | None = None
 
 
 def stages(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[Stage]:
@@ -78,14 +76,12 @@ def incomplete(settings: Settings, dagster: DagsterApi) -> list[str]:
     return [f"{'/'.join(asset)} from {left}" for asset, left in lefts if left]
 
 
-def run(stage: Stage, dagster: DagsterApi, clock: SandboxClock, progress: Callable[[int], None]) -> RunResult:
+def run(stage: Stage, dagster: DagsterApi, progress: Callable[[int], None]) -> RunResult:
     """Run one stage and wait for its end.
 
     Raises:
         DagsterError: the run was refused or failed.
     """
-    if stage.clock is not None:
-        clock.set(stage.clock)
     return dagster.follow(dagster.launch(stage.job, stage.tags, stage.assets), progress)
 
 
@@ -107,7 +103,6 @@ def _minutes(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator
                 TICK_JOB,
                 range_tags(part.start, part.end - HOUR, HOUR_FORMAT),
                 each * part.count(HOUR),
-                clock=part.end if replayed else None,
             )
     profiles = [("volume_profile", base.lower()) for base in catalog.instruments]
     for hours in hours_of:
@@ -169,7 +164,6 @@ def _klines(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[
                     range_tags(left.start, left.end - HOUR, HOUR_FORMAT),
                     len(assets) * left.count(HOUR),
                     assets=tuple(assets),
-                    clock=left.end if catalog.recording else None,
                 )
 
 
@@ -178,11 +172,9 @@ def _first_bars(settings: Settings, now: datetime) -> Window:
 
 
 def _reports(catalog: Catalog) -> Stage:
-    recorded = catalog.strategies.recorded if catalog.strategies else None
     return Stage(
         "session tables, strategies, tearsheets",
         REPORTS_JOB,
         {},
         bool(catalog.klines) + 5 * bool(catalog.strategies),
-        clock=recorded.days.end if recorded else None,
     )

@@ -19,7 +19,6 @@ from alembic.util import CommandError
 from vp_pipeline.runtime import ports, services, signals
 from vp_pipeline.runtime.guard import Guard
 from vp_pipeline.runtime.processes import Processes, StartError, end_all
-from vp_pipeline.runtime.sandbox_clock import SandboxClock
 from vp_pipeline.runtime.services import Addresses, Options
 from vp_pipeline.storage import embedded, migrate
 
@@ -37,7 +36,6 @@ class Platform:
     processes: Processes
     addresses: Addresses
     notes: tuple[str, ...]
-    clock: SandboxClock
     guard: Guard
 
 
@@ -69,15 +67,14 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Platform]
         processes = Processes(home, variables)
         stack.callback(_undisturbed, processes.stop)
         _start(options, home, addresses, postgres, processes)
-        clock = SandboxClock(addresses.sandbox_url)
 
         def commands(runs_since: datetime) -> dict[str, list[str]]:
-            return services.commands(options, addresses, runs_since, clock.moment)
+            return services.commands(options, addresses, runs_since)
 
         guard = Guard(processes, postgres, commands, tell)
         stack.callback(guard.stop)
         guard.start()
-        yield Platform(options, processes, addresses, _notes(addresses), clock, guard)
+        yield Platform(options, processes, addresses, _notes(addresses), guard)
 
 
 def _start(

@@ -83,18 +83,11 @@ def environment(
     }
 
 
-def commands(
-    options: Options, addresses: Addresses, runs_since: datetime, clock: datetime | None = None
-) -> dict[str, list[str]]:
-    """The command line of each process, in the order of starting.
-
-    Runs from before `runs_since` were cut off; `clock` is the moment at which the sandbox's clock stands.
-    """
+def commands(options: Options, addresses: Addresses, runs_since: datetime) -> dict[str, list[str]]:
+    """The command line of each process, in order of start. Runs older than `runs_since` were cut off."""
     sandbox = [*_PYTHON, "vp_pipeline.cli", "sandbox", "--port", str(addresses.sandbox)]
     if options.replay is not None:
         sandbox += ["--replay", str(options.replay)]
-    if clock is not None:
-        sandbox += ["--now", clock.isoformat(), "--frozen"]
     service = [*_PYTHON, "vp_pipeline.runtime.dagster_service"]
     code = str(addresses.code)
     return {
