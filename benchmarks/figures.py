@@ -73,7 +73,7 @@ def running(environment: Mapping[str, str], log: Path) -> Iterator[tuple[str, st
 
 
 def ticks(dagster: DagsterApi, server: embedded.EmbeddedPostgres, code_server: psutil.Process) -> Rows:
-    """Medians of several ticks, each over the last whole hour: of the scheduled ones, three in four have one."""
+    """Medians of several ticks, each over the last whole hour: as three in four by schedule."""
     with psycopg.connect(server.url("dagster"), autocommit=True) as connection:
         measured = [_tick(dagster, connection, code_server) for _ in range(TICKS + 1)][1:]
     medians = {name: statistics.median(tick[name] for tick in measured) for name in measured[0]}
