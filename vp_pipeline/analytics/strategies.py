@@ -1,6 +1,7 @@
-"""Daily strategies: from returns to weights, from weights to a strategy's return, and its key figures.
+"""Daily strategies: from returns to weights, and from weights to a strategy's return.
 
-Here belong the strategies and their registry; drawing a tearsheet is for `figures.tearsheet`.
+Here belong the strategies and their registry; key figures are in `performance`, drawing a tearsheet is for
+`figures.tearsheet`.
 
 Returns are close to close, as fractions, in a table of days by symbols, NaN where a symbol was not listed.
 Weights have the same shape and apply to the returns of their own row; NaN where there is no return.
@@ -13,9 +14,10 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.analytics.errors import NotEnoughData
-
-DAYS_PER_YEAR = 365
+# By these names importers of strategies know them.
+from vp_pipeline.analytics.performance import DAYS_PER_YEAR as DAYS_PER_YEAR
+from vp_pipeline.analytics.performance import Performance as Performance
+from vp_pipeline.analytics.performance import performance as performance
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,6 @@ class Strategy:
     weights: Callable[[pd.DataFrame], pd.DataFrame]
     looks_ahead: bool
     benchmark: str
-
-
-@dataclass(frozen=True)
-class Performance:
-    """Fractions a year but for the ratios; NaN where undefined. `max_drawdown` is negative or 0."""
-
-    cagr: float
-    volatility: float
-    sharpe: float
-    sortino: float
-    max_drawdown: float
 
 
 def daily_returns(opened: pd.Series, close: pd.Series) -> pd.Series:
@@ -102,30 +93,6 @@ def strategy_returns(returns: pd.DataFrame, weights: pd.DataFrame) -> pd.Series:
     if not (returns.index.equals(weights.index) and returns.columns.equals(weights.columns)):
         raise ValueError("returns and weights must have the same days and symbols in the same order")
     return (returns * weights).sum(axis=1)
-
-
-def performance(returns: pd.Series, periods_per_year: int = DAYS_PER_YEAR) -> Performance:
-    """Compound growth, volatility, Sharpe and Sortino ratio (no risk-free rate) and the deepest drawdown.
-
-    Sortino's downside deviation is over all periods, gains counting as 0. Missing returns are left out.
-
-    Raises:
-        NotEnoughData: fewer than two returns.
-    """
-    known = returns.dropna().to_numpy(dtype=float)
-    if len(known) < 2:
-        raise NotEnoughData(f"performance needs two returns, got {len(known)}")
-    wealth = np.concatenate(([1.0], np.cumprod(1 + known)))
-    deviation = float(known.std(ddof=1))
-    downside = float(np.sqrt(np.square(np.minimum(known, 0)).mean()))
-    yearly = np.sqrt(periods_per_year)
-    return Performance(
-        cagr=float(max(wealth[-1], 0) ** (periods_per_year / len(known)) - 1),
-        volatility=float(deviation * yearly),
-        sharpe=float(known.mean() / deviation * yearly) if deviation > 0 else np.nan,
-        sortino=float(known.mean() / downside * yearly) if downside > 0 else np.nan,
-        max_drawdown=float((wealth / np.maximum.accumulate(wealth) - 1).min()),
-    )
 
 
 STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
