@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
-from psycopg import sql
 
 from vp_pipeline.assets.build import build_defs
 from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, range_tags
@@ -20,6 +18,7 @@ from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import PostgresIOManager
 from vp_pipeline.windows import HOUR
 from vp_pipeline_tests.assets import recordings
+from vp_pipeline_tests.dumps import dump
 
 
 @dataclass
@@ -69,11 +68,8 @@ class Replayed:
         recordings.put(self.sandbox, "faults", {"faults": list(faults)})
 
     def dump(self, *without: str) -> dict[str, bytes]:
-        """Every table's rows, as bytes, in key order."""
-        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
-        with psycopg.connect(self.url) as connection:
-            names = [name for (name,) in connection.execute(tables) if name not in without]
-            return {name: _rows(connection, name) for name in names}
+        """Every table's rows but for those of the tables named."""
+        return dump(self.url, *without)
 
 
 @pytest.fixture(scope="package")
@@ -101,11 +97,3 @@ def replayed(
         )
         definitions = build_defs(settings, PostgresIOManager(database_url=database_url))
         yield Replayed(settings, definitions, instance, address, recording)
-
-
-def _rows(connection: psycopg.Connection[tuple[object, ...]], table: str) -> bytes:
-    query = sql.SQL("COPY (SELECT * FROM {} AS rows ORDER BY rows::text) TO STDOUT").format(
-        sql.Identifier(table)
-    )
-    with connection.cursor().copy(query) as copy:
-        return b"".join(bytes(block) for block in copy)

@@ -1,32 +1,21 @@
 """The site in a real browser: charts draw, nothing leaves the origin, keyboard and phone work."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.artifacts import Artifact
+from vp_pipeline_tests.browsers import chromium
 from vp_pipeline_tests.site import seed
 
 pytestmark = pytest.mark.browser
 
 END = datetime(2023, 3, 12, tzinfo=UTC)
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PROFILE = "volume_profile/btc/2023-03-11"
 WITH_CHARTS = ("/", "/?period=all", "/strategies")
 PAGES = (*WITH_CHARTS, "/sessions", "/artifacts/", "/status")
@@ -43,13 +32,8 @@ def stored(database_url: str) -> dict[str, Artifact]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = os.environ.get("VP_CHROMIUM") or shutil.which("chromium")
-    if path is None:
-        pytest.skip("no Chromium: install it, or set VP_CHROMIUM to one")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    with chromium() as launched:
+        yield launched
 
 
 class Visit:
