@@ -85,7 +85,7 @@ class Guard:
         now = time.monotonic()
         recent = [start for start in self._starts.get(name, []) if now - start < CALM_SECONDS]
         if len(recent) == len(DELAYS):
-            self._failure = f"{how}, for the {len(DELAYS) + 1}th time: given up; its log was {log}"
+            self._failure = f"{how}, after {len(DELAYS)} new starts: given up; its log was {log}"
             self._tell(self._failure)
             return
         delay = DELAYS[len(recent)]

@@ -110,7 +110,8 @@ def _minutes(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator
         until = dagster.materialized_until(profiles, days.start.strftime(DAY_FORMAT))
         if (
             replayed
-            and until == (days.end - DAY).strftime(DAY_FORMAT)
+            and until is not None
+            and until >= (days.end - DAY).strftime(DAY_FORMAT)
             and _is_current(("volume_profile",), ("aggregate", "coverage"), dagster)
         ):
             continue

@@ -1,0 +1,142 @@
+"""Whole platforms: what people see, and what is left when they are stopped or killed."""
+
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+
+from vp_pipeline.runtime.dagster_api import DagsterApi
+from vp_pipeline.storage import embedded
+from vp_pipeline_tests.assets import recordings
+from vp_pipeline_tests.runtime.command import READY, STAYS, STOP_SECONDS, Vp, left_behind, postgres_of
+
+pytestmark = pytest.mark.platform
+
+
+@pytest.fixture
+def started() -> Iterator[list[Vp]]:
+    """The commands a test has started, ended with it whatever happens."""
+    own: list[Vp] = []
+    yield own
+    for vp in own:
+        if vp.process.poll() is None:
+            vp.stop(signal.SIGTERM)
+        assert left_behind(vp.home) == []
+
+
+def contents(home: Path) -> dict[str, tuple[int, str]]:
+    """Rows of each table, and a digest of them; but for what names a run or a moment of writing."""
+    server = embedded.start(home / "postgres")
+    try:
+        with psycopg.connect(server.url("vp")) as connection:
+            names = connection.execute(
+                "SELECT table_name FROM information_schema.tables"
+                " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+            ).fetchall()
+            found = {}
+            for (name,) in names:
+                query = (
+                    "SELECT count(*), coalesce(md5(string_agg(md5(row::text), '' ORDER BY md5(row::text))), '')"
+                    f' FROM "{name}" row'
+                )
+                row = connection.execute(query.encode()).fetchone()
+                assert row is not None
+                found[str(name)] = (int(row[0]), str(row[1]))
+            return found
+    finally:
+        server.stop()
+
+
+def test_a_recording_cut_off_by_kill_goes_on_and_then_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, started: list[Vp]
+) -> None:
+    folder = Path("/tmp") / f"vp platform {tmp_path_factory.getbasetemp().name}"
+    # So deep that the path is too long for a unix socket, and with a space in it.
+    home, recording = folder / ("deep " * 20) / "home", recordings.write(folder / "recording")
+    try:
+        first = Vp("demo", "--replay", str(recording), home=home, output=folder / "first")
+        started.append(first)
+        first.wait_for("… candles")
+        time.sleep(3)
+        first.process.kill()
+        first.process.wait()
+
+        second = Vp("demo", "--once", "--replay", str(recording), home=home, output=folder / "second")
+        started.append(second)
+        assert second.ended() == 0, second.printed
+        assert "RECORDED DATA" in second.printed
+        assert "Traceback" not in second.printed
+        assert left_behind(home) == []
+        before = contents(home)
+        assert before["candle"][0] > 0
+
+        third = Vp("demo", "--once", "--replay", str(recording), home=home, output=folder / "third")
+        started.append(third)
+        assert third.ended() == 0, third.printed
+        assert "all of it is there already" in third.printed
+        assert contents(home) == before
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_platform_starts_again_what_is_killed_and_stops_at_once(tmp_path: Path, started: list[Vp]) -> None:
+    home = tmp_path / "home"
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:1")
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken = other.connect_ex(("127.0.0.1", 3000)) == 0
+        if not taken:
+            other.close()
+            other = socket.create_server(("127.0.0.1", 3000))
+        vp = Vp("demo", home=home, output=tmp_path / "printed", variables=proxies)
+        started.append(vp)
+        vp.wait_for(READY)
+        other.close()
+    dagster, site = vp.address("Dagster"), vp.address("Site")
+    assert f"port 3000 is in use: Dagster takes {dagster.rsplit(':', 1)[1]}\n" in vp.printed
+
+    again = Vp("demo", "--once", home=home, output=tmp_path / "again")
+    assert again.ended(30) == 1
+    assert f"another platform runs on {home}" in again.printed
+
+    vp.wait_for("… candles")
+    time.sleep(3)
+    for words in ("dagster_webserver", "vp_pipeline.cli site", "dagster._daemon"):
+        vp.service(words).kill()
+    next(postgres_of(home)).kill()
+    vp.wait_for(STAYS)
+    for name in ("dagster-webserver", "dagster-daemon", "site", "PostgreSQL"):
+        lines = [line for line in vp.printed.splitlines() if line.startswith(name)]
+        assert len(lines) <= 1
+    assert "PostgreSQL has ended: starting it again" in vp.printed
+    assert "34 of 34 assets" in vp.printed
+    assert "Traceback" not in vp.printed
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.get(f"{site}/healthz", timeout=10).ok
+    assert all(asset.materialized for asset in DagsterApi(dagster).assets())
+
+    status, seconds = vp.stop(signal.SIGINT, again=True)
+    assert status == 130
+    assert seconds < STOP_SECONDS
+    assert vp.printed.endswith("stopping\nstopped\n")
+    assert left_behind(home) == []
+
+
+def test_two_platforms_on_two_folders_run_side_by_side(tmp_path: Path, started: list[Vp]) -> None:
+    for name in ("one", "two"):
+        started.append(Vp("demo", home=tmp_path / name, output=tmp_path / f"{name}.txt"))
+    for vp in started:
+        vp.wait_for(READY)
+    assert len({vp.address(name) for vp in started for name in ("Dagster", "Site")}) == 4
+    for vp, number, expected in zip(started, (signal.SIGTERM, signal.SIGHUP), (143, 129), strict=True):
+        status, seconds = vp.stop(number)
+        assert status == expected
+        assert seconds < STOP_SECONDS
+        assert left_behind(vp.home) == []

@@ -1,0 +1,114 @@
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from vp_pipeline.runtime.processes import MARKER, Processes, StartError, end_all, ending, processes_of
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+# Starts a process of its own, and neither heeds SIGTERM.
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    " subprocess.Popen([sys.executable, '-c',"
+    " 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True);"
+    " time.sleep(600)']).wait()",
+]
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    own = Processes(tmp_path, os.environ)
+    yield own
+    own.stop()
+
+
+def test_a_child_has_a_log_and_keeps_the_one_before(processes: Processes) -> None:
+    for text in ("first", "second"):
+        child = processes.start("talker", [sys.executable, "-c", f"print('{text}')"])
+        assert child.process.wait(10) == 0
+    assert child.log.read_text() == "second\n"
+    assert child.log.with_suffix(".previous.log").read_text() == "first\n"
+
+
+def test_a_child_that_ends_instead_of_starting_is_named_with_reason_and_log(processes: Processes) -> None:
+    processes.start("sleeper", SLEEP)
+    child = processes.start("failing", [sys.executable, "-c", "raise SystemExit('port 3000 is taken')"])
+    with pytest.raises(StartError) as caught:
+        processes.wait({"sleeper": lambda: False})
+    assert str(caught.value) == (
+        f"failing ended with status 1; the end of its log {child.log}:\nport 3000 is taken"
+    )
+
+
+def test_a_child_that_is_not_ready_in_time_is_named_with_its_log(processes: Processes) -> None:
+    child = processes.start("sleeper", SLEEP)
+    with pytest.raises(StartError, match=r"not ready after 0 s: sleeper") as caught:
+        processes.wait({"sleeper": lambda: False}, seconds=0.1)
+    assert str(child.log) in str(caught.value)
+
+
+def test_waiting_ends_when_all_are_ready(processes: Processes) -> None:
+    processes.start("one", SLEEP)
+    processes.start("two", SLEEP)
+    answers = iter([False, False, True])
+    processes.wait({"one": lambda: True, "two": lambda: next(answers)})
+    assert next(answers, None) is None
+
+
+def test_a_signal_that_ended_a_child_is_named(processes: Processes) -> None:
+    child = processes.start("sleeper", SLEEP)
+    child.process.kill()
+    child.process.wait()
+    assert ending(child) == "sleeper was ended by SIGKILL"
+
+
+def test_stopping_ends_grandchildren_too_even_those_that_ignore_it(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vp_pipeline.runtime.processes.GRACE_SECONDS", 0.5)
+    child = processes.start("stubborn", STUBBORN)
+    processes.wait({"stubborn": lambda: child.log.read_text() != ""})
+    family = list(processes_of(processes.home))
+    assert len(family) == 2
+    started = time.monotonic()
+    processes.stop()
+    assert time.monotonic() - started < 5
+    assert list(processes_of(processes.home)) == []
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
+
+
+def test_ending_one_child_ends_what_it_started_and_nothing_else(processes: Processes) -> None:
+    other = processes.start("other", SLEEP)
+    child = processes.start("stubborn", STUBBORN)
+    processes.wait({"stubborn": lambda: child.log.read_text() != ""})
+    processes.end("stubborn")
+    deadline = time.monotonic() + 5
+    while len(list(processes_of(processes.home))) > 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [process.pid for process in processes_of(processes.home)] == [other.process.pid]
+
+
+def test_leftovers_of_this_folder_are_ended_and_those_of_another_are_not(tmp_path: Path) -> None:
+    homes = [tmp_path / "mine", tmp_path / "theirs"]
+    children = [
+        subprocess.Popen(SLEEP, env={**os.environ, MARKER: str(home)}, start_new_session=True)
+        for home in homes
+    ]
+    try:
+        deadline = time.monotonic() + 10
+        while not list(processes_of(homes[0])) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        end_all(homes[0])
+        assert children[0].wait(1) == -15
+        assert children[1].poll() is None
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
