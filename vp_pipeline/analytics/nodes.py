@@ -1,0 +1,133 @@
+"""High and low volume nodes of a profile.
+
+Here belongs where a profile has its hills and valleys; the curve itself is from `kde`.
+
+The curve is a Gaussian kernel density of the rows, each standing at its midpoint with its volume, evaluated
+well beyond the outermost rows: a maximum at the very edge is a node too. Its bandwidth is a tenth of the
+weighted standard deviation, as published, but never less than a row, so that rows are no hills by themselves.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from vp_pipeline.analytics.kde import DocumentProfile, document_profile
+from vp_pipeline.analytics.price_rows import Floats, PriceRows
+
+PROMINENCE = 0.1
+"""A high volume node stands out by at least this share of the curve's maximum."""
+
+_PADDING = 5.0  # bandwidths: the curve has fallen below 4e-6 of an edge's maximum
+_SAMPLES = (500, 10_000)
+_PER_BANDWIDTH = 10
+_MAX_POINTS = 5_000
+
+
+@dataclass(frozen=True)
+class Node:
+    """An extremum of the curve.
+
+    `prominence` is a share of the curve's maximum, `width` at half prominence in the currency of the prices,
+    `share` the part of all volume within that width.
+    """
+
+    price: float
+    prominence: float
+    width: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeNodes:
+    """`high` are the curve's peaks, `low` the one valley between each two of them, by ascending price.
+
+    `curve` has the bandwidth in the currency of the prices, which changes from profile to profile.
+    """
+
+    high: tuple[Node, ...]
+    low: tuple[Node, ...]
+    curve: DocumentProfile
+
+
+def volume_nodes(
+    rows: PriceRows, prominence: float = PROMINENCE, bandwidth_factor: float = 0.1
+) -> VolumeNodes:
+    """Peaks and valleys of a smooth curve over the rows.
+
+    Args:
+        rows: the profile.
+        prominence: how far a peak must stand out, as a share of the curve's maximum.
+        bandwidth_factor: kernel width as a multiple of the weighted standard deviation; at least a row.
+
+    Raises:
+        NotEnoughData: fewer than two rows have volume.
+    """
+    from scipy import signal
+
+    price, volume = _points(rows)
+    deviation = _deviation(price, volume)
+    factor = max(bandwidth_factor, rows.row_size / deviation) if deviation > 0 else bandwidth_factor
+    wanted = _PER_BANDWIDTH * (np.ptp(price) / max(factor * deviation, rows.row_size) + 2 * _PADDING)
+    curve = document_profile(
+        price,
+        volume,
+        samples=int(np.clip(wanted, *_SAMPLES)),
+        bandwidth_factor=factor,
+        prominence=prominence,
+        padding=_PADDING,
+    )
+    peaks, _ = signal.find_peaks(curve.density, prominence=prominence * curve.density.max())
+    valleys = np.array(
+        [low + np.argmin(curve.density[low:high]) for low, high in pairwise(peaks)],
+        dtype=np.intp,
+    )
+    return VolumeNodes(
+        _nodes(rows, curve, curve.density, peaks), _nodes(rows, curve, -curve.density, valleys), curve
+    )
+
+
+def _points(rows: PriceRows) -> tuple[Floats, Floats]:
+    """Midpoints and volumes of the rows that have volume; of very many rows several together."""
+    filled = np.flatnonzero(rows.volume > 0)
+    if len(filled) <= _MAX_POINTS:
+        return rows.midpoint[filled], rows.volume[filled]
+    together = -(-(filled[-1] - filled[0] + 1) // _MAX_POINTS)
+    group = (filled - filled[0]) // together
+    volume = np.bincount(group, rows.volume[filled]).astype(np.float64)
+    weighted = np.bincount(group, rows.volume[filled] * rows.midpoint[filled])
+    return weighted[volume > 0] / volume[volume > 0], volume[volume > 0]
+
+
+def _deviation(price: Floats, volume: Floats) -> float:
+    """Weighted standard deviation, corrected for the effective number of prices as scipy does; 0 for one."""
+    weight = volume / volume.sum()
+    left = 1 - float(np.square(weight).sum())
+    return float(np.sqrt(weight @ np.square(price - weight @ price) / left)) if left > 1e-12 else 0.0
+
+
+def _nodes(
+    rows: PriceRows, curve: DocumentProfile, heights: Floats, found: npt.NDArray[np.intp]
+) -> tuple[Node, ...]:
+    """The nodes at the samples `found`, which are maxima of `heights`."""
+    from scipy import signal
+
+    prominences = signal.peak_prominences(heights, found)
+    _, _, left, right = signal.peak_widths(heights, found, rel_height=0.5, prominence_data=prominences)
+    samples = np.arange(len(curve.price))
+    low, high = np.interp(left, samples, curve.price), np.interp(right, samples, curve.price)
+    share = (_volume_below(rows, high) - _volume_below(rows, low)) / rows.total
+    most = float(curve.density.max())
+    return tuple(
+        Node(
+            float(curve.price[at]), float(prominences[0][i]) / most, float(high[i] - low[i]), float(share[i])
+        )
+        for i, at in enumerate(found)
+    )
+
+
+def _volume_below(rows: PriceRows, price: Floats) -> Floats:
+    """Volume below each price, that of a row spread evenly over it."""
+    edges = np.append(rows.price, rows.price[-1] + rows.row_size)
+    return np.interp(price, edges, np.concatenate(([0.0], np.cumsum(rows.volume))))
