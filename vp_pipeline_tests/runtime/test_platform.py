@@ -1,8 +1,8 @@
 """Whole platforms: what people see, and what is left when they are stopped or killed."""
 
-import shutil
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +20,13 @@ pytestmark = pytest.mark.platform
 
 
 @pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's own: as root the database runs as another user, whom pytest would lock out again."""
+    with tempfile.TemporaryDirectory(prefix="vp platform ") as path:
+        yield Path(path)
+
+
+@pytest.fixture
 def started() -> Iterator[list[Vp]]:
     """The commands a test has started, ended with it whatever happens."""
     own: list[Vp] = []
@@ -31,7 +38,7 @@ def started() -> Iterator[list[Vp]]:
 
 
 def contents(home: Path) -> dict[str, tuple[int, str]]:
-    """Rows of each table, and a digest of them; but for what names a run or a moment of writing."""
+    """Rows of each table, and a digest of them."""
     server = embedded.start(home / "postgres")
     try:
         with psycopg.connect(server.url("vp")) as connection:
@@ -42,7 +49,7 @@ def contents(home: Path) -> dict[str, tuple[int, str]]:
             found = {}
             for (name,) in names:
                 query = (
-                    "SELECT count(*), coalesce(md5(string_agg(md5(row::text), '' ORDER BY md5(row::text))), '')"
+                    "SELECT count(*), md5(coalesce(string_agg(row::text, '|' ORDER BY row::text), ''))"
                     f' FROM "{name}" row'
                 )
                 row = connection.execute(query.encode()).fetchone()
@@ -54,39 +61,38 @@ def contents(home: Path) -> dict[str, tuple[int, str]]:
 
 
 def test_a_recording_cut_off_by_kill_goes_on_and_then_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, started: list[Vp]
+    folder: Path, started: list[Vp]
 ) -> None:
-    folder = Path("/tmp") / f"vp platform {tmp_path_factory.getbasetemp().name}"
     # So deep that the path is too long for a unix socket, and with a space in it.
-    home, recording = folder / ("deep " * 20) / "home", recordings.write(folder / "recording")
-    try:
-        first = Vp("demo", "--replay", str(recording), home=home, output=folder / "first")
-        started.append(first)
-        first.wait_for("… candles")
-        time.sleep(3)
-        first.process.kill()
-        first.process.wait()
+    home, recording = folder / ("deep " * 20).strip() / "home", folder / "recording"
+    recording.mkdir()
+    recordings.write(recording)
 
-        second = Vp("demo", "--once", "--replay", str(recording), home=home, output=folder / "second")
-        started.append(second)
-        assert second.ended() == 0, second.printed
-        assert "RECORDED DATA" in second.printed
-        assert "Traceback" not in second.printed
-        assert left_behind(home) == []
-        before = contents(home)
-        assert before["candle"][0] > 0
+    first = Vp("demo", "--replay", str(recording), home=home, output=folder / "first")
+    started.append(first)
+    first.wait_for("… candles")
+    time.sleep(3)
+    first.process.kill()
+    first.process.wait()
 
-        third = Vp("demo", "--once", "--replay", str(recording), home=home, output=folder / "third")
-        started.append(third)
-        assert third.ended() == 0, third.printed
-        assert "all of it is there already" in third.printed
-        assert contents(home) == before
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    second = Vp("demo", "--once", "--replay", str(recording), home=home, output=folder / "second")
+    started.append(second)
+    assert second.ended() == 0, second.printed
+    assert "RECORDED DATA" in second.printed
+    assert "Traceback" not in second.printed
+    assert left_behind(home) == []
+    before = contents(home)
+    assert before["candle"][0] > 0
+
+    third = Vp("demo", "--once", "--replay", str(recording), home=home, output=folder / "third")
+    started.append(third)
+    assert third.ended() == 0, third.printed
+    assert "all of it is there already" in third.printed
+    assert contents(home) == before
 
 
-def test_a_platform_starts_again_what_is_killed_and_stops_at_once(tmp_path: Path, started: list[Vp]) -> None:
-    home = tmp_path / "home"
+def test_a_platform_starts_again_what_is_killed_and_stops_at_once(folder: Path, started: list[Vp]) -> None:
+    home = folder / "home"
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"), "http://127.0.0.1:1")
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -94,14 +100,14 @@ def test_a_platform_starts_again_what_is_killed_and_stops_at_once(tmp_path: Path
         if not taken:
             other.close()
             other = socket.create_server(("127.0.0.1", 3000))
-        vp = Vp("demo", home=home, output=tmp_path / "printed", variables=proxies)
+        vp = Vp("demo", home=home, output=folder / "printed", variables=proxies)
         started.append(vp)
         vp.wait_for(READY)
         other.close()
     dagster, site = vp.address("Dagster"), vp.address("Site")
     assert f"port 3000 is in use: Dagster takes {dagster.rsplit(':', 1)[1]}\n" in vp.printed
 
-    again = Vp("demo", "--once", home=home, output=tmp_path / "again")
+    again = Vp("demo", "--once", home=home, output=folder / "again")
     assert again.ended(30) == 1
     assert f"another platform runs on {home}" in again.printed
 
@@ -129,9 +135,8 @@ def test_a_platform_starts_again_what_is_killed_and_stops_at_once(tmp_path: Path
     assert left_behind(home) == []
 
 
-def test_two_platforms_on_two_folders_run_side_by_side(tmp_path: Path, started: list[Vp]) -> None:
-    for name in ("one", "two"):
-        started.append(Vp("demo", home=tmp_path / name, output=tmp_path / f"{name}.txt"))
+def test_two_platforms_on_two_folders_run_side_by_side(folder: Path, started: list[Vp]) -> None:
+    started.extend(Vp("demo", home=folder / name, output=folder / f"{name}.txt") for name in ("one", "two"))
     for vp in started:
         vp.wait_for(READY)
     assert len({vp.address(name) for vp in started for name in ("Dagster", "Site")}) == 4
