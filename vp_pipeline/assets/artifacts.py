@@ -25,7 +25,7 @@ def publish(
     shared = Include(PLOTLY_INCLUDE, plotly_script()) if PLOTLY_INCLUDE in document else None
     name = "/".join(key.path)
     with rows.transaction(settings.database_url.get_secret_value()) as connection:
-        artifact = artifacts.put(connection, name, partition, document, context.run_id, shared)
+        artifact = artifacts.put(connection, name, partition, document, context.run.run_id, shared)
     return _metadata(settings, artifact)
 
 

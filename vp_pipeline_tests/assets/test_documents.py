@@ -1,0 +1,159 @@
+"""Profiles, session tables, strategies and tearsheets: stored rows, documents and their links."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from dagster import AssetKey, AssetMaterialization, ExecuteInProcessResult
+
+from vp_pipeline.analytics.kde import document_profile
+from vp_pipeline.analytics.price_rows import volume_by_price
+from vp_pipeline.analytics.value_area import value_area
+from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.tables import (
+    AGGREGATE,
+    DAILY_RETURN,
+    KLINE,
+    SESSION_VOLATILITY,
+    STRATEGY_RETURN,
+    STRATEGY_WEIGHT,
+    VOLUME_PROFILE,
+    VOLUME_PROFILE_NODE,
+    VOLUME_PROFILE_ROW,
+)
+from vp_pipeline.windows import DAY, HOUR, Window, floor
+from vp_pipeline_tests.assets.conftest import Replayed
+from vp_pipeline_tests.assets.recordings import END, FIRST_DAY, LAST_DAY, START
+
+FIRST = floor(START, DAY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(replayed: Replayed) -> dict[str, ExecuteInProcessResult]:
+    replayed.all_minutes()
+    return {
+        "volume_profiles": replayed.run("volume_profiles", FIRST, FIRST + DAY),
+        "klines_15m_job": replayed.run("klines_15m_job", START, START + 2 * DAY - HOUR),
+        "reports": replayed.run("reports"),
+    }
+
+
+def materialization(
+    result: ExecuteInProcessResult, key: AssetKey, partition: str | None = None
+) -> AssetMaterialization:
+    (found,) = (
+        event.materialization
+        for event in result.all_events
+        if event.is_step_materialization
+        and event.asset_key == key
+        and event.materialization.partition == partition
+    )
+    return found
+
+
+@pytest.mark.parametrize("day", [FIRST, FIRST + DAY])
+def test_levels_rows_and_nodes_are_those_of_the_day(replayed: Replayed, day: pd.Timestamp) -> None:
+    window = Window(day, day + DAY)
+    with rows.transaction(replayed.url) as connection:
+        minutes = rows.read(connection, AGGREGATE, {"base": "BTC"}, window)
+        (levels,) = rows.read(connection, VOLUME_PROFILE, {"base": "BTC"}, window).itertuples()
+        by_price = rows.read(connection, VOLUME_PROFILE_ROW, {"base": "BTC"}, window)
+        nodes = rows.read(connection, VOLUME_PROFILE_NODE, {"base": "BTC"}, window)
+    expected = value_area(volume_by_price(minutes, 10))
+    assert (levels.poc, levels.vah, levels.val) == (expected.poc, expected.vah, expected.val)
+    assert levels.minutes == len(minutes)
+    assert math.isclose(by_price["volume"].sum(), minutes["volume"].sum(), rel_tol=1e-12)
+    curve = document_profile(minutes["close"], minutes["volume"])
+    assert nodes["price"].tolist() == [peak.price for peak in curve.peaks]
+    assert levels.kde_bandwidth == curve.bandwidth
+
+
+def test_each_days_profile_links_to_its_own_document(
+    replayed: Replayed, runs: dict[str, ExecuteInProcessResult]
+) -> None:
+    key = AssetKey(["volume_profile", "btc"])
+    for label in (f"{FIRST:%Y-%m-%d}", f"{FIRST + DAY:%Y-%m-%d}"):
+        metadata = materialization(runs["volume_profiles"], key, label).metadata
+        assert metadata["download"].value == replayed.settings.artifact_url("volume_profile/btc", label)
+        with rows.transaction(replayed.url) as connection:
+            artifact = artifacts.find(connection, "volume_profile/btc", label)
+            content = artifacts.content(connection, "volume_profile/btc", label)
+        assert artifact is not None
+        assert content is not None
+        assert metadata["sha256"].value == artifact.sha256
+        assert artifact.run_id == runs["volume_profiles"].run_id
+        assert f"BTC volume profile, {label}".encode() in content
+        assert b"RECORDED DATA" in content
+        assert b"<!--vp:include" not in content
+
+
+def test_a_day_without_minutes_fails_and_says_what_to_do(replayed: Replayed) -> None:
+    with rows.transaction(replayed.url) as connection:
+        kept = rows.read(connection, AGGREGATE, {"base": "ETH"})
+        connection.execute("DELETE FROM aggregate WHERE base = 'ETH'")
+    key = AssetKey(["volume_profile", "eth"])
+    result = replayed.run("volume_profiles", FIRST, only=[key], must_succeed=False)
+    with rows.transaction(replayed.url) as connection:
+        rows.replace(connection, AGGREGATE, kept, {"base": "ETH"})
+    assert not result.success
+    failure = result.failure_data_for_node("volume_profile__eth")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    assert "materialize aggregate/eth" in str(failure.user_failure_data.description)
+
+
+def test_bars_are_the_recorded_ones(replayed: Replayed) -> None:
+    file = pd.read_csv(replayed.recording / "usdm_15m" / "BTCUSDT.csv")
+    with rows.transaction(replayed.url) as connection:
+        stored = rows.read(connection, KLINE, {"symbol": "BTCUSDT", "interval": "15m"})
+    columns = ["open", "high", "low", "close", "volume", "quote_volume", "trades"]
+    for column in columns:
+        assert np.array_equal(stored[column].astype(float), file[column]), column
+    assert np.array_equal(stored["taker_buy_volume"], file["taker_buy_base"])
+
+
+def test_session_volatility_of_all_bars_is_their_standard_deviation(replayed: Replayed) -> None:
+    file = pd.read_csv(replayed.recording / "usdm_15m" / "ETHUSDT.csv")
+    change = file["close"].pct_change() * 100
+    change.iloc[0] = (file["close"].iloc[0] / file["open"].iloc[0] - 1) * 100
+    with rows.transaction(replayed.url) as connection:
+        table = rows.read(connection, SESSION_VOLATILITY, {"symbol": "ETHUSDT", "interval": "15m"})
+    everything = table[table["grouping"] == "all"].set_index("horizon")["volatility_pct"]
+    assert math.isclose(everything["bar"], change.std(), rel_tol=1e-9)
+    assert math.isclose(everything["1d"], change.std() * math.sqrt(96), rel_tol=1e-9)
+
+
+def test_strategies_and_their_weights_are_stored(replayed: Replayed) -> None:
+    days = (LAST_DAY - FIRST_DAY).days
+    with rows.transaction(replayed.url) as connection:
+        returns = rows.read(connection, DAILY_RETURN, {})
+        earned = rows.read(connection, STRATEGY_RETURN, {"strategy": "equal_weight"})
+        weights = rows.read(connection, STRATEGY_WEIGHT, {"strategy": "equal_weight"})
+    table = returns.pivot(index="day", columns="symbol", values="return")
+    assert table.shape == (days, 5)
+    assert table.notna().all().all(), "the first day's return is from its open"
+    np.testing.assert_allclose(earned["return"], table.mean(axis=1), rtol=1e-12)
+    assert (weights["weight"] == 0.2).all()
+
+
+@pytest.mark.parametrize("strategy", ["equal_weight", "volatility_weight", "mean_reversion"])
+def test_each_tearsheet_is_linked_and_labelled(
+    replayed: Replayed, runs: dict[str, ExecuteInProcessResult], strategy: str
+) -> None:
+    metadata = materialization(runs["reports"], AssetKey(["tearsheets", strategy])).metadata
+    assert metadata["download"].value == replayed.settings.artifact_url(f"tearsheets/{strategy}")
+    assert metadata["looks_ahead"].value == (strategy == "volatility_weight")
+    with rows.transaction(replayed.url) as connection:
+        content = artifacts.content(connection, f"tearsheets/{strategy}")
+    assert content is not None
+    assert b"RECORDED DATA" in content
+    assert (b"looks ahead" in content) == (strategy == "volatility_weight")
+
+
+def test_making_documents_again_changes_no_byte(replayed: Replayed) -> None:
+    before = replayed.dump()
+    replayed.run("volume_profiles", FIRST + DAY)
+    replayed.run("klines_15m_job", END)
+    replayed.run("reports")
+    assert replayed.dump() == before
