@@ -3,7 +3,7 @@
 Here belongs what is there and what is not; each part is in its own module.
 """
 
-from dagster import AssetsDefinition, AssetSelection, Definitions, EnvVar, in_process_executor
+from dagster import AssetsDefinition, Definitions, EnvVar, in_process_executor
 
 from vp_pipeline.assets import partitions, schedules
 from vp_pipeline.assets.aggregate import build_aggregate
@@ -18,27 +18,29 @@ from vp_pipeline.storage.io_manager import PostgresIOManager
 
 def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) -> Definitions:
     """Everything the settings ask for. `postgres` replaces the store, for tests."""
+    catalog = settings.catalog
     assets: list[AssetsDefinition] = []
     jobs, timers = [], []
-    if settings.catalog.markets:
+    if catalog.markets:
         hours, days = partitions.minute_hours(settings), partitions.minute_days(settings)
-        assets += [build_candles(settings, hours), build_aggregate(settings, hours)]
-        assets += build_volume_profiles(settings, days)
-        tick, profiles = schedules.tick_job(), schedules.profiles_job()
+        minutes = [build_candles(settings, hours), build_aggregate(settings, hours)]
+        daily = build_volume_profiles(settings, days)
+        assets += [*minutes, *daily]
+        tick, profiles = schedules.tick_job(minutes), schedules.profiles_job(daily)
         jobs += [tick, profiles]
         timers += [schedules.tick_schedule(tick), schedules.profiles_schedule(profiles)]
-    if settings.catalog.klines:
-        for interval, step in build_klines(settings).items():
-            assets.append(step)
-            job = schedules.klines_job(interval, AssetSelection.assets(*step.keys))
-            jobs.append(job)
-            timers.append(schedules.klines_schedule(job))
-        assets.append(build_session_volatility(settings))
-    assets += build_strategies(settings)
-    if settings.catalog.klines or settings.catalog.strategies:
-        reports = schedules.reports_job()
-        jobs.append(reports)
-        timers.append(schedules.reports_schedule(reports))
+    for interval, step in build_klines(settings).items():
+        assets.append(step)
+        bars = schedules.klines_job(interval, [step])
+        jobs.append(bars)
+        timers.append(schedules.klines_schedule(bars))
+    reports = [build_session_volatility(settings)] if catalog.klines else []
+    reports += build_strategies(settings)
+    if reports:
+        assets += reports
+        report = schedules.reports_job(reports)
+        jobs.append(report)
+        timers.append(schedules.reports_schedule(report))
     store = postgres or PostgresIOManager(database_url=EnvVar("VP_DATABASE_URL"))
     return Definitions(
         assets=[*assets, *retired_specs(settings)],

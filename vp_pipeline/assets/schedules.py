@@ -4,9 +4,11 @@ A job is what one run may hold: assets of one partitioning. A recording does not
 replay has the jobs and no schedules.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 
 from dagster import (
+    AssetsDefinition,
     AssetSelection,
     DefaultScheduleStatus,
     RunRequest,
@@ -30,28 +32,29 @@ from vp_pipeline.assets.keys import (
 )
 
 
-def tick_job() -> Job:
+def tick_job(assets: Sequence[AssetsDefinition]) -> Job:
     """Candles of all markets, their coverage and the aggregate."""
-    selection = AssetSelection.groups("candles", "aggregate").materializable()
-    return define_asset_job(TICK_JOB, selection, description=tick_job.__doc__)
+    return _job(TICK_JOB, assets, tick_job.__doc__)
 
 
-def profiles_job() -> Job:
+def profiles_job(assets: Sequence[AssetsDefinition]) -> Job:
     """Volume profiles of days."""
-    return define_asset_job(
-        PROFILES_JOB, AssetSelection.groups("volume_profile"), description=profiles_job.__doc__
-    )
+    return _job(PROFILES_JOB, assets, profiles_job.__doc__)
 
 
-def klines_job(interval: str, selection: AssetSelection) -> Job:
+def klines_job(interval: str, assets: Sequence[AssetsDefinition]) -> Job:
     """Bars of the USD-M perpetuals of one interval."""
-    return define_asset_job(klines_job_name(interval), selection, description=klines_job.__doc__)
+    return _job(klines_job_name(interval), assets, klines_job.__doc__)
 
 
-def reports_job() -> Job:
+def reports_job(assets: Sequence[AssetsDefinition]) -> Job:
     """Session tables, daily returns, strategies and tearsheets, from all that is stored."""
-    selection = AssetSelection.assets("session_volatility") | AssetSelection.groups("strategies")
-    return define_asset_job(REPORTS_JOB, selection, description=reports_job.__doc__)
+    return _job(REPORTS_JOB, assets, reports_job.__doc__)
+
+
+def _job(name: str, assets: Sequence[AssetsDefinition], description: str | None) -> Job:
+    keys = [key for definition in assets for key in definition.keys]
+    return define_asset_job(name, AssetSelection.assets(*keys), description=description)
 
 
 def tick_schedule(job: Job) -> ScheduleDefinition:

@@ -1,5 +1,8 @@
 """What there is to materialize."""
 
+from pathlib import Path
+
+import pytest
 from dagster import AssetKey, HourlyPartitionsDefinition
 
 from vp_pipeline.assets.build import build_defs
@@ -62,3 +65,42 @@ def test_partitions_of_a_recording_are_its_hours(replayed: Replayed) -> None:
     days = graph.get(AssetKey(["volume_profile", "btc"])).partitions_def
     assert days is not None
     assert days.get_partition_keys() == ["2025-03-04", "2025-03-05"]
+
+
+MARKETS = """
+[instruments.BTC]
+row_size = 10
+lead = "binance BTC/USDT"
+
+[[markets]]
+exchange = "binance"
+symbol = "BTC/USDT"
+"""
+KLINES = """
+[[klines]]
+symbol = "BTCUSDT"
+"""
+STRATEGIES = """
+[strategies]
+symbols = ["BTCUSDT"]
+start = 2024-01-01
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "jobs"),
+    [
+        (MARKETS, {"tick", "volume_profiles"}),
+        (KLINES, {"klines_5m_job", "reports"}),
+        (STRATEGIES, {"reports"}),
+        (MARKETS + KLINES + STRATEGIES, {"tick", "volume_profiles", "klines_5m_job", "reports"}),
+    ],
+    ids=["minutes alone", "bars alone", "daily bars alone", "everything"],
+)
+def test_a_catalog_may_have_any_part(tmp_path: Path, file: str, jobs: set[str]) -> None:
+    path = tmp_path / "markets.toml"
+    path.write_text(file)
+    settings = Settings.model_validate({**SHIPPED, "markets_file": path})
+    definitions = build_defs(settings, PostgresIOManager(database_url="unused"))
+    names = {job.name for job in definitions.get_repository_def().get_all_jobs()}
+    assert {name for name in names if not name.startswith("__")} == jobs
