@@ -94,19 +94,17 @@ def _figures(resampled: Floats, periods_per_year: float) -> Floats:
     deviation = resampled.std(axis=1, ddof=1)
     # All the same: rounding would leave a trace of a deviation.
     deviation[np.ptp(resampled, axis=1) == 0] = np.nan
-    return np.stack(
-        [
-            resampled.mean(axis=1) / deviation * np.sqrt(periods_per_year),
-            level[:, -1] ** (periods_per_year / resampled.shape[1]) - 1,
-            fall(level).min(axis=1),
-        ]
-    )
+    with np.errstate(over="ignore"):
+        cagr = level[:, -1] ** (periods_per_year / resampled.shape[1]) - 1
+    sharpe = resampled.mean(axis=1) / deviation * np.sqrt(periods_per_year)
+    return np.stack([sharpe, cagr, fall(level).min(axis=1)])
 
 
 def _interval(values: Floats, level: float) -> Interval:
     """Between the percentiles of the values that are defined."""
-    known = values[np.isfinite(values)]
+    known = values[~np.isnan(values)]
     if not known.size:
         return np.nan, np.nan
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    with np.errstate(invalid="ignore"):  # between infinite values
+        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

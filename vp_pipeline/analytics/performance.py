@@ -79,7 +79,8 @@ def performance(returns: pd.Series, periods_per_year: float = DAYS_PER_YEAR) -> 
 def cagr(returns: pd.Series, periods_per_year: float = DAYS_PER_YEAR) -> float:
     """Compound annual growth: (product of 1 + r) ^ (periods a year / n) - 1."""
     known = known_returns(returns)
-    return float(wealth(known)[-1] ** (periods_per_year / len(known)) - 1)
+    with np.errstate(over="ignore"):  # infinite: a few enormous returns, held to go on for a year
+        return float(wealth(known)[-1] ** (periods_per_year / len(known)) - 1)
 
 
 def volatility(returns: pd.Series, periods_per_year: float = DAYS_PER_YEAR) -> float:

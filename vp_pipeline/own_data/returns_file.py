@@ -1,0 +1,56 @@
+"""Reads a file of returns, strictly.
+
+Here belongs what can be wrong with a return; dates and columns are those of `table_file`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vp_pipeline.own_data.table_file import Table, TableFileError, number, read_table
+
+MIN_ROWS = 2
+PERCENT_FROM = 0.5
+"""A column whose median return is larger than this, up or down, is taken for percent."""
+
+
+def read_returns(path: Path) -> pd.DataFrame:
+    """The returns, a column for each of the file's but the dates: they are the index (UTC, ascending).
+
+    Raises:
+        TableFileError: anything but returns as fractions above -1, with file, line and remedy.
+    """
+    table = read_table(path)
+    if len(table.lines) < MIN_ROWS:
+        raise TableFileError(f"{path} has one row: statistics need at least {MIN_ROWS} returns, add more")
+    return pd.DataFrame({name: _returns(table, name) for name in table.columns}, index=table.dates)
+
+
+def _returns(table: Table, name: str) -> list[float]:
+    values: list[float] = []
+    for row, text in enumerate(table.columns[name]):
+        value = number(text)
+        if value is None:
+            raise table.refuse(row, f"{name} is {_wrong(text)}")
+        values.append(value)
+    sizes = np.abs(values)
+    if (middle := float(np.median(sizes))) > PERCENT_FROM:
+        said = f"half of all {name} move by more than {middle:.3g}, as if in percent: divide them by 100"
+        raise table.refuse(int(np.argmax(sizes > PERCENT_FROM)), said)
+    for row, value in enumerate(values):
+        if value <= -1:
+            raise table.refuse(
+                row,
+                f"{name} is {table.columns[name][row]}, a loss of everything or more:"
+                " returns are fractions (-0.01 for -1 %), correct it",
+            )
+    return values
+
+
+def _wrong(text: str) -> str:
+    if not text:
+        return "empty: give each row a return, 0 if there was none, or begin where all columns have one"
+    if text.endswith("%"):
+        return f"{text!r}: write it as a fraction, 0.015 for 1.5 %"
+    return f"{text!r}, not a number: correct it, or remove the row or the column"

@@ -1,0 +1,157 @@
+"""The statistics every report on returns has, and how they are written.
+
+Here belong gathering, JSON and the rows of a table; definitions are in `analytics`.
+"""
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from vp_pipeline.analytics import performance as of
+from vp_pipeline.analytics.bootstrap import Interval, Intervals, bootstrap_intervals
+from vp_pipeline.analytics.sharpe_significance import dsr, psr, trial_variance
+
+Json: TypeAlias = Mapping[str, "Json"] | list["Json"] | str | float | int | bool | None
+
+MIN_ROWS_TO_COUNT = 10
+COUNT_TOLERANCE = 0.1
+"""Rows a year may differ from what is annualised with by this share without a word."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The variants that were tried: how many, and the variance of their Sharpe ratios of one period."""
+
+    count: int
+    sharpe_variance: float
+
+    @classmethod
+    def among(cls, variants: Iterable[pd.Series], count: int | None = None) -> "Trials":
+        """These, which stand for `count` if more were tried."""
+        known = list(variants)
+        variance = trial_variance([of.sharpe(one, 1) for one in known], len(known[0]))
+        return cls(len(known) if count is None else count, variance)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """As in `analytics.performance`; fractions. `trials` is the number `dsr` is deflated over."""
+
+    n: int
+    first: Hashable
+    last: Hashable
+    periods_per_year: float
+    cagr: float
+    volatility: float
+    sharpe: float
+    sortino: float
+    max_drawdown: float
+    drawdown: of.Drawdown
+    calmar: float
+    skew: float
+    kurtosis: float
+    psr: float
+    dsr: float
+    trials: int
+    intervals: Intervals
+
+
+def statistics(returns: pd.Series, periods_per_year: float, trials: Trials) -> Statistics:
+    """All of them, of returns of which none is missing."""
+    return Statistics(
+        n=len(returns),
+        first=returns.index[0],
+        last=returns.index[-1],
+        periods_per_year=periods_per_year,
+        **asdict(of.performance(returns, periods_per_year)),
+        drawdown=of.drawdown(returns),
+        calmar=of.calmar(returns, periods_per_year),
+        skew=of.skew(returns),
+        kurtosis=of.kurtosis(returns),
+        psr=psr(returns),
+        dsr=dsr(returns, trials.sharpe_variance, trials.count),
+        trials=trials.count,
+        intervals=bootstrap_intervals(returns, periods_per_year),
+    )
+
+
+def as_json(value: Any) -> Json:
+    """For `json.dumps`: dataclasses as objects, dates as ISO 8601, what is not finite as null."""
+    if is_dataclass(value):
+        return object_of(value)
+    if isinstance(value, Mapping):
+        return {str(name): as_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, datetime):
+        return date_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | float | int):
+        return value
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def object_of(value: Any) -> dict[str, Json]:
+    """A dataclass as a JSON object, its fields as `as_json` has them."""
+    return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+
+
+def date_text(date: Any) -> str:
+    """The day, with the time if it is not midnight; no date is the start."""
+    if date is None:
+        return "the start"
+    when = pd.Timestamp(date)
+    return when.strftime("%Y-%m-%d") if when == when.normalize() else when.isoformat()
+
+
+def table_rows(found: Statistics) -> dict[str, str]:
+    """The lines of a table, in order, each a label and its text."""
+    fall, bounds = found.drawdown, found.intervals
+    over = "not over" if fall.recovery is None else f"over {date_text(fall.recovery)}"
+    when = f"{date_text(fall.peak)} to {date_text(fall.trough)}, {over}, {fall.length} periods"
+    return {
+        "CAGR": percent(found.cagr) + _range(bounds.cagr, percent),
+        "Volatility": percent(found.volatility),
+        "Sharpe ratio": decimal(found.sharpe) + _range(bounds.sharpe, decimal),
+        "Sortino ratio": decimal(found.sortino),
+        "Deepest drawdown": percent(found.max_drawdown) + _range(bounds.max_drawdown, percent),
+        "Drawdown dates": when if fall.depth else "-",
+        "Calmar ratio": decimal(found.calmar),
+        "Skew": decimal(found.skew),
+        "Kurtosis (normal: 3)": decimal(found.kurtosis),
+        "Probabilistic Sharpe ratio": percent(found.psr),
+        f"Deflated Sharpe ratio ({found.trials} tried)": percent(found.dsr),
+    }
+
+
+def percent(value: float | None) -> str:
+    """12.3%, or - for what is not defined."""
+    return f"{value:.1%}" if value is not None and math.isfinite(value) else "-"
+
+
+def decimal(value: float | None) -> str:
+    """1.23, or - for what is not defined."""
+    return f"{value:.2f}" if value is not None and math.isfinite(value) else "-"
+
+
+def _range(bounds: Interval, text: Any) -> str:
+    return f" ({text(bounds[0])} to {text(bounds[1])})"
+
+
+def annualisation_notes(dates: pd.DatetimeIndex, periods_per_year: float) -> list[str]:
+    """What to say if the dates hold another number of rows a year than is annualised with."""
+    if len(dates) < MIN_ROWS_TO_COUNT:
+        return []
+    years = (dates[-1] - dates[0]) / pd.Timedelta(days=365.25)
+    found = (len(dates) - 1) / years
+    if abs(found / periods_per_year - 1) <= COUNT_TOLERANCE:
+        return []
+    return [
+        f"The dates hold about {found:.0f} rows a year, but {periods_per_year:g} are annualised with:"
+        " --periods-per-year changes that."
+    ]
