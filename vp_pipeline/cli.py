@@ -20,6 +20,8 @@ class LazyGroup(click.Group):
         "exchanges": "vp_pipeline.runtime.commands",
         "sandbox": "vp_pipeline.sandbox.command",
         "site": "vp_pipeline.site.command",
+        "strategies": "vp_pipeline.own_data.strategies",
+        "tearsheet": "vp_pipeline.own_data.tearsheet",
         "up": "vp_pipeline.runtime.commands",
     }
 
