@@ -1,16 +1,16 @@
 """Volatility, volume and returns of bars by weekday and trading session.
 
-Here belong the groups and what is computed of each; pictures are in `figures.sessions`.
+Here belong the groups and what is computed of each; when the sessions are is in `session_hours`, pictures
+are in `figures.sessions`.
 
 Returns are in percent, r = 100 * pct_change(close), the first from its open. A bar of length b scales to a
-horizon h by sqrt(h / b). Weekday and session are those of the bar's open in UTC. A bar is left out if its
+horizon h by sqrt(h / b). Weekday (UTC) and session are those of the bar's open. A bar is left out if its
 return is `outlier_pct` or more (upwards only, as published); a return over missing bars spans more than
 one bar, so it is dropped while its bar still counts for the volume.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -19,17 +19,24 @@ import pandas as pd
 
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
+from vp_pipeline.analytics.session_hours import SESSIONS, Codes, Preset, session_codes
+
+__all__ = [
+    "COLUMNS",
+    "SESSIONS",
+    "WEEKDAYS",
+    "BarReturns",
+    "Gaps",
+    "Horizon",
+    "SessionTable",
+    "returns_pct",
+    "session_table",
+]
 
 Gaps = Literal["drop", "document"]
 Horizon = Literal["bar", "1h", "1d"]
-Codes = npt.NDArray[np.int8]
 
 WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
-SESSIONS: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {"AS": (23, 6), "ASEU": (6, 8), "EU": (8, 12), "EUNA": (12, 15), "NA": (15, 21), "OTHERS": (21, 23)}
-)
-"""First and end hour of each session, UTC, half-open: Asia, Asia and Europe, Europe, and so on."""
-
 COLUMNS = (
     "grouping",
     "weekday",
@@ -51,16 +58,6 @@ COLUMNS = (
 _HOUR, _DAY = pd.Timedelta(hours=1), pd.Timedelta(days=1)
 
 
-def _session_of_hour() -> Codes:
-    lookup = np.empty(24, dtype=np.int8)
-    for code, (start, end) in enumerate(SESSIONS.values()):
-        lookup[np.arange(start, end if end > start else end + 24) % 24] = code
-    return lookup
-
-
-_SESSION_OF_HOUR = _session_of_hour()
-
-
 @dataclass(frozen=True, eq=False)
 class BarReturns:
     """One value for each bar, ordered by open time.
@@ -79,7 +76,10 @@ class BarReturns:
 
 @dataclass(frozen=True, eq=False)
 class SessionTable:
-    """The table, and what was left out of it: `bars` is how many were given, from `start` to `end`."""
+    """The table, and what was left out of it: `bars` is how many were given, from `start` to `end`.
+
+    `preset` says by which hours the sessions go.
+    """
 
     bar: pd.Timedelta
     bars: int
@@ -88,6 +88,7 @@ class SessionTable:
     start: pd.Timestamp
     end: pd.Timestamp
     _frame: pd.DataFrame = field(repr=False)
+    preset: Preset = "document"
 
     def to_frame(self) -> pd.DataFrame:
         """COLUMNS, one row for each group and horizon, always the same rows in the same order.
@@ -111,7 +112,11 @@ class SessionTable:
 
 
 def returns_pct(
-    klines: pd.DataFrame, bar: pd.Timedelta, outlier_pct: float = 20.0, gaps: Gaps = "drop"
+    klines: pd.DataFrame,
+    bar: pd.Timedelta,
+    outlier_pct: float = 20.0,
+    gaps: Gaps = "drop",
+    preset: Preset = "document",
 ) -> BarReturns:
     """Each bar's return with its weekday and session.
 
@@ -120,6 +125,7 @@ def returns_pct(
         bar: length of a bar.
         outlier_pct: bars with a return of this or more are left out.
         gaps: `drop` drops a return over missing bars; `document` takes it for one bar's return.
+        preset: the hours of the sessions.
 
     Raises:
         NotEnoughData: no bars.
@@ -136,18 +142,23 @@ def returns_pct(
     if gaps == "document":
         gap[:] = False
     outlier = ~gap & (change >= outlier_pct)
+    open_time = pd.DatetimeIndex(times, tz="UTC")
     return BarReturns(
-        pd.DatetimeIndex(times, tz="UTC"),
+        open_time,
         np.where(gap | outlier, np.nan, change),
         ((seconds // 86_400 + 4) % 7).astype(np.int8),  # the epoch was a Thursday
-        _SESSION_OF_HOUR[seconds // 3_600 % 24],
+        session_codes(open_time, preset),
         gap,
         outlier,
     )
 
 
 def session_table(
-    klines: pd.DataFrame, bar: pd.Timedelta, outlier_pct: float = 20.0, gaps: Gaps = "drop"
+    klines: pd.DataFrame,
+    bar: pd.Timedelta,
+    outlier_pct: float = 20.0,
+    gaps: Gaps = "drop",
+    preset: Preset = "document",
 ) -> SessionTable:
     """Volatility, volume, taker share, volume per trade and spread of returns of each group.
 
@@ -156,12 +167,13 @@ def session_table(
         bar: length of a bar.
         outlier_pct: bars with a return of this or more are left out.
         gaps: as for `returns_pct`.
+        preset: as for `returns_pct`.
 
     Raises:
         NotEnoughData: no bars.
         ValueError: as for `returns_pct`.
     """
-    returns = returns_pct(klines, bar, outlier_pct, gaps)
+    returns = returns_pct(klines, bar, outlier_pct, gaps, preset)
     _, order = _times(klines, bar)
     kept = ~returns.outlier
     values = {name: _column(klines, name)[order][kept] for name in ("volume", "trades", "taker_buy_volume")}
@@ -191,6 +203,7 @@ def session_table(
         returns.open_time[0],
         returns.open_time[-1] + bar,
         pd.DataFrame(rows, columns=list(COLUMNS)),
+        preset,
     )
 
 

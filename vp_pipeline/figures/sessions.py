@@ -10,7 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from vp_pipeline.analytics.price_rows import Floats
-from vp_pipeline.analytics.sessions import SESSIONS, WEEKDAYS, BarReturns, Gaps, SessionTable, returns_pct
+from vp_pipeline.analytics.session_hours import HOURS, Preset
+from vp_pipeline.analytics.sessions import WEEKDAYS, BarReturns, Gaps, SessionTable, returns_pct
 from vp_pipeline.figures import theme
 from vp_pipeline.figures.page import Heading, Section
 
@@ -23,6 +24,10 @@ MAX_POINTS = 2_000
 _HEIGHT = 340
 _HORIZONS: dict[Grouping, Literal["1d", "1h"]] = {"weekday": "1d", "session": "1h"}
 _HORIZON_NAMES = {"1d": "1 day", "1h": "1 hour"}
+_SESSION_AXIS: dict[Preset, str] = {
+    "document": "Session (hours UTC)",
+    "exchange": "Session (exchanges open by local time)",
+}
 _BY: dict[Grouping, str] = {"weekday": "by weekday", "session": "by session"}
 
 
@@ -38,7 +43,7 @@ def session_sections(
         outlier_pct: see `analytics.sessions`.
         gaps: see `analytics.sessions`.
     """
-    returns = returns_pct(klines, table.bar, outlier_pct, gaps)
+    returns = returns_pct(klines, table.bar, outlier_pct, gaps, table.preset)
     sections: list[Section] = [
         Heading(symbol),
         _summary(table),
@@ -69,19 +74,19 @@ def volatility_figure(table: SessionTable, by: Grouping) -> go.Figure:
     horizon = _HORIZONS[by]
     groups = table.group(by)
     figure = theme.new_figure(f"Volatility {_BY[by]}, scaled to {_HORIZON_NAMES[horizon]}", _HEIGHT)
-    _bars(figure, by, groups["volatility_pct"], theme.BLUE, "Volatility", ".2f")
+    _bars(figure, table.preset, by, groups["volatility_pct"], theme.BLUE, "Volatility", ".2f")
     _reference(figure, table.volatility_pct(horizon))
-    return _axes(figure, by, "Volatility (% of price)")
+    return _axes(figure, table.preset, by, "Volatility (% of price)")
 
 
 def volume_figure(table: SessionTable, by: Grouping) -> go.Figure:
     """Mean volume of a bar in each group; where known, the part bought by takers with its share."""
     groups = table.group(by)
     figure = theme.new_figure(f"Mean volume of a {_length(table.bar)} bar {_BY[by]}", _HEIGHT)
-    _bars(figure, by, groups["mean_volume"], theme.SKY, "Volume", ".4s", text=False)
+    _bars(figure, table.preset, by, groups["mean_volume"], theme.SKY, "Volume", ".4s", text=False)
     if groups["taker_share"].notna().any():
         figure.add_bar(
-            x=_labels(by),
+            x=_labels(table.preset, by),
             y=groups["mean_taker_buy_volume"],
             marker_color=theme.BLUE,
             text=[f"{share:.1%}" if np.isfinite(share) else "" for share in groups["taker_share"]],
@@ -94,15 +99,17 @@ def volume_figure(table: SessionTable, by: Grouping) -> go.Figure:
         )
         figure.update_layout(barmode="overlay")
     _reference(figure, float(table.group("all")["mean_volume"].iloc[0]))
-    return _axes(figure, by, "Volume (base units)")
+    return _axes(figure, table.preset, by, "Volume (base units)")
 
 
 def volume_per_trade_figure(table: SessionTable, by: Grouping) -> go.Figure:
     """Volume of a group divided by its number of trades, with that of all bars."""
     figure = theme.new_figure(f"Volume per trade {_BY[by]}", _HEIGHT)
-    _bars(figure, by, table.group(by)["volume_per_trade"], theme.BLUE, "Volume per trade", ".3s")
+    _bars(
+        figure, table.preset, by, table.group(by)["volume_per_trade"], theme.BLUE, "Volume per trade", ".3s"
+    )
     _reference(figure, float(table.group("all")["volume_per_trade"].iloc[0]))
-    return _axes(figure, by, "Volume per trade (base units)")
+    return _axes(figure, table.preset, by, "Volume per trade (base units)")
 
 
 def box_figure(table: SessionTable, by: Grouping) -> go.Figure:
@@ -110,7 +117,7 @@ def box_figure(table: SessionTable, by: Grouping) -> go.Figure:
     groups = table.group(by)
     figure = theme.new_figure(f"Returns of a {_length(table.bar)} bar {_BY[by]}, without outliers", _HEIGHT)
     figure.add_box(
-        x=_labels(by),
+        x=_labels(table.preset, by),
         q1=groups["return_q1"],
         median=groups["return_median"],
         q3=groups["return_q3"],
@@ -121,7 +128,7 @@ def box_figure(table: SessionTable, by: Grouping) -> go.Figure:
         name="Returns",
         showlegend=False,
     )
-    return _axes(figure, by, "Return (%)", zero=False)
+    return _axes(figure, table.preset, by, "Return (%)", zero=False)
 
 
 def violin_figure(returns: BarReturns, table: SessionTable, by: Grouping) -> go.Figure:
@@ -129,7 +136,7 @@ def violin_figure(returns: BarReturns, table: SessionTable, by: Grouping) -> go.
     figure = theme.new_figure(f"Returns of a {_length(table.bar)} bar {_BY[by]}, with outliers", 400)
     code = returns.weekday if by == "weekday" else returns.session
     known = np.isfinite(returns.return_pct)
-    for group, label in enumerate(_labels(by)):
+    for group, label in enumerate(_labels(table.preset, by)):
         values = thinned(returns.return_pct[known & (code == group)])
         figure.add_violin(
             y=values.astype(np.float32),
@@ -143,16 +150,16 @@ def violin_figure(returns: BarReturns, table: SessionTable, by: Grouping) -> go.
             scalemode="width",
             showlegend=False,
         )
-    return _axes(figure, by, "Return (%)", zero=False)
+    return _axes(figure, table.preset, by, "Return (%)", zero=False)
 
 
 def heatmap_figure(table: SessionTable) -> go.Figure:
     """Volatility of each weekday and session, scaled to one hour."""
     cells = table.group("weekday_session")["volatility_pct"].to_numpy(dtype=float)
-    grid = cells.reshape(len(WEEKDAYS), len(SESSIONS))
+    grid = cells.reshape(len(WEEKDAYS), len(HOURS[table.preset]))
     figure = theme.new_figure("Volatility by weekday and session, scaled to 1 hour", 420)
     figure.add_heatmap(
-        x=_labels("session"),
+        x=_labels(table.preset, "session"),
         y=list(WEEKDAYS),
         z=grid,
         colorscale="Cividis",
@@ -164,7 +171,7 @@ def heatmap_figure(table: SessionTable) -> go.Figure:
         hovertemplate="%{y}, %{x}<br>%{z:.3f} %<extra></extra>",
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, ticks="", title_text="Weekday (UTC)")
-    figure.update_xaxes(showgrid=False, ticks="", tickangle=0, title_text="Session (hours UTC)")
+    figure.update_xaxes(showgrid=False, ticks="", tickangle=0, title_text=_SESSION_AXIS[table.preset])
     return figure
 
 
@@ -177,10 +184,17 @@ def thinned(values: Floats) -> Floats:
 
 
 def _bars(
-    figure: go.Figure, by: Grouping, values: pd.Series, colour: str, name: str, form: str, text: bool = True
+    figure: go.Figure,
+    preset: Preset,
+    by: Grouping,
+    values: pd.Series,
+    colour: str,
+    name: str,
+    form: str,
+    text: bool = True,
 ) -> None:
     figure.add_bar(
-        x=_labels(by),
+        x=_labels(preset, by),
         y=values,
         marker_color=colour,
         name=name,
@@ -206,11 +220,11 @@ def _reference(figure: go.Figure, value: float) -> None:
     figure.update_layout(xaxis2={"overlaying": "x", "range": [0, 1], "visible": False, "fixedrange": True})
 
 
-def _axes(figure: go.Figure, by: Grouping, quantity: str, zero: bool = True) -> go.Figure:
+def _axes(figure: go.Figure, preset: Preset, by: Grouping, quantity: str, zero: bool = True) -> go.Figure:
     figure.update_yaxes(title_text=quantity, rangemode="tozero" if zero else "normal")
     figure.update_layout(
         xaxis={
-            "title_text": "Weekday (UTC)" if by == "weekday" else "Session (hours UTC)",
+            "title_text": "Weekday (UTC)" if by == "weekday" else _SESSION_AXIS[preset],
             "showgrid": False,
             "tickangle": 0,
         },
@@ -219,10 +233,10 @@ def _axes(figure: go.Figure, by: Grouping, quantity: str, zero: bool = True) -> 
     return figure
 
 
-def _labels(by: Grouping) -> list[str]:
+def _labels(preset: Preset, by: Grouping) -> list[str]:
     if by == "weekday":
         return list(WEEKDAYS)
-    return [f"{name}<br>{start}-{end}" for name, (start, end) in SESSIONS.items()]
+    return [f"{name}<br>{hours}" for name, hours in HOURS[preset].items()]
 
 
 def _summary(table: SessionTable) -> str:
