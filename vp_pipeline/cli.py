@@ -18,11 +18,14 @@ class LazyGroup(click.Group):
     modules: ClassVar[dict[str, str]] = {
         "demo": "vp_pipeline.runtime.commands",
         "exchanges": "vp_pipeline.runtime.commands",
+        "profile": "vp_pipeline.own_data.commands",
         "sandbox": "vp_pipeline.sandbox.command",
+        "sessions": "vp_pipeline.own_data.commands",
         "site": "vp_pipeline.site.command",
         "strategies": "vp_pipeline.own_data.strategies",
         "tearsheet": "vp_pipeline.own_data.tearsheet",
         "up": "vp_pipeline.runtime.commands",
+        "volatility": "vp_pipeline.own_data.commands",
     }
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

@@ -1,0 +1,34 @@
+"""Length of the bars of a file.
+
+Here belongs how it is found; what follows from it is the analytics' matter.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vp_pipeline.own_data.errors import CandleFileError
+
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+
+
+def bar_length(path: Path, candles: pd.DataFrame) -> pd.Timedelta:
+    """The median spacing of open_time, the lower one of two.
+
+    Raises:
+        CandleFileError: there is only one candle.
+    """
+    steps = np.sort(np.diff(candles["open_time"].to_numpy()))
+    if len(steps) == 0:
+        raise CandleFileError(
+            f"{path} has one candle, so the length of its bars is unknown: give two or more"
+        )
+    return pd.Timedelta(steps[(len(steps) - 1) // 2])
+
+
+def named(bar: pd.Timedelta) -> str:
+    """As 5-minute, 1-hour or 1-day."""
+    seconds = bar.total_seconds()
+    length, name = next(((unit, name) for unit, name in _UNITS if seconds % unit == 0), (1, "second"))
+    return f"{seconds / length:g}-{name}"

@@ -1,0 +1,169 @@
+"""Volume profile of a file: `vp profile`.
+
+Here belongs putting the analytics together and showing the result; options are in `commands`.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vp_pipeline.analytics.errors import NotEnoughData
+from vp_pipeline.analytics.nodes import Node, VolumeNodes, volume_nodes
+from vp_pipeline.analytics.price_rows import Placement, PriceRows, volume_by_price
+from vp_pipeline.analytics.value_area import Rule, ValueArea, value_area
+from vp_pipeline.own_data.candle_file import PRICES, read_candles
+from vp_pipeline.own_data.errors import CandleFileError
+from vp_pipeline.own_data.output import columns, number, write_page
+
+ROWS = 100
+"""About so many rows, if no size is given."""
+
+_LINES, _BAR = 32, 40
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """What the command shows; `nodes` is None if all volume is in one row."""
+
+    candles: pd.DataFrame
+    rows: PriceRows
+    area: ValueArea
+    nodes: VolumeNodes | None
+
+    def document(self) -> dict[str, object]:
+        """For JSON: prices are low edges of rows, rows ascend from the first to the last with volume."""
+        high, low = (self.nodes.high, self.nodes.low) if self.nodes else ((), ())
+        return {
+            "poc": self.area.poc,
+            "vah": self.area.vah,
+            "val": self.area.val,
+            "total_volume": self.rows.total,
+            "row_size": self.rows.row_size,
+            "rows": [
+                {"price": price, "volume": volume}
+                for price, volume in zip(self.rows.price.tolist(), self.rows.volume.tolist(), strict=True)
+            ],
+            "nodes": {"high": [asdict(node) for node in high], "low": [asdict(node) for node in low]},
+            "bandwidth": self.nodes.curve.bandwidth if self.nodes else None,
+        }
+
+
+def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, share: float) -> Profile:
+    """Read the file and compute its profile.
+
+    Raises:
+        CandleFileError: the file cannot be used, has no volume, or needs too many rows of that size.
+    """
+    needed = ("close",) if placement == "close" else ("low", "high")
+    remedy = "add it" if placement == "close" else "with close and volume alone use --placement close"
+    candles = read_candles(path, (*needed, "volume"), f"--placement {placement}", remedy)
+    size = default_row_size(candles, needed) if row_size is None else row_size
+    try:
+        rows = _trimmed(volume_by_price(candles, size, placement))
+        area = value_area(rows, share, rule)
+    except NotEnoughData as error:
+        raise CandleFileError(f"{path}: {error}: give candles with volume") from error
+    except ValueError as error:
+        raise CandleFileError(f"{path}: {error} (--row)") from error
+    try:
+        nodes = volume_nodes(rows)
+    except NotEnoughData:
+        nodes = None
+    return Profile(candles, rows, area, nodes)
+
+
+def default_row_size(candles: pd.DataFrame, prices: tuple[str, ...]) -> float:
+    """The least of 1, 2, 5 times a power of ten that makes at most ROWS rows of the range of `prices`.
+
+    If there is but one price, that for a ten-thousandth of it.
+    """
+    values = candles[list(prices)].to_numpy()
+    low, high = float(values.min()), float(values.max())
+    least = (high - low) / ROWS or high / 10_000
+    power = math.floor(math.log10(least))
+    # Of text, as 1 * 10 ** -1 may differ from 0.1.
+    sizes = [float(f"{step}e{exponent}") for exponent in (power, power + 1) for step in (1, 2, 5)]
+    return next(size for size in sizes if size >= least * (1 - 1e-9))
+
+
+def text(path: Path, profile: Profile, how: str) -> str:
+    """For the terminal: levels, nodes and a sketch of the rows, highest price first."""
+    candles, rows, area = profile.candles, profile.rows, profile.area
+    span = ""
+    if "open_time" in candles:
+        first, last = candles["open_time"].iloc[0], candles["open_time"].iloc[-1]
+        span = f", opened {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+    levels = [
+        ("POC", _price(rows, area.poc)),
+        ("VAH", _price(rows, area.vah)),
+        ("VAL", _price(rows, area.val)),
+        ("total volume", number(rows.total, 8)),
+        ("from VAL to VAH", f"{area.volume / rows.total:.1%}"),
+    ]
+    found = [("high", node) for node in profile.nodes.high] if profile.nodes else []
+    found += [("low", node) for node in profile.nodes.low] if profile.nodes else []
+    nodes = [("node", "price", "width", "prominence", "volume"), *(_node(kind, node) for kind, node in found)]
+    return "\n\n".join(
+        [
+            f"{path}: {len(candles):,} candles{span}\nrows of {number(rows.row_size)} {how}",
+            columns(levels),
+            columns(nodes) if found else "no nodes: all volume is in one row",
+            _sketch(rows, area),
+        ]
+    )
+
+
+def write_html(out: Path, path: Path, profile: Profile, how: str) -> None:
+    """Write the profile as one page: with its figure if the file has times and all four prices."""
+    from vp_pipeline.figures.volume_profile import volume_profile_figure
+
+    rows, area = profile.rows, profile.area
+    curve = profile.nodes.curve if profile.nodes else None
+    levels = [_price(rows, price) for price in (area.poc, area.vah, area.val)]
+    table = pd.DataFrame(
+        {"level": ["POC", "VAH", "VAL", "total volume"], "value": [*levels, number(rows.total, 8)]}
+    )
+    if {"open_time", *PRICES} <= set(profile.candles):
+        figure = volume_profile_figure(profile.candles, rows, area, curve, "Volume by price")
+        sections = [figure, table]
+    else:
+        listed = pd.DataFrame({"price": rows.price, "volume": rows.volume})
+        sections = ["No candles are drawn: that needs open_time, open, high, low and close.", table, listed]
+    write_page(out, f"Volume profile of {path.name}", f"Rows of {number(rows.row_size)} {how}", sections)
+
+
+def _trimmed(rows: PriceRows) -> PriceRows:
+    """From the first to the last row with volume."""
+    filled = np.flatnonzero(rows.volume > 0)
+    if len(filled) == 0:
+        return rows
+    return PriceRows(rows.first_row + int(filled[0]), rows.row_size, rows.volume[filled[0] : filled[-1] + 1])
+
+
+def _price(rows: PriceRows, price: float) -> str:
+    """With the decimals a row needs."""
+    places = max(0, -math.floor(math.log10(rows.row_size)) + 1)
+    text = f"{price:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _node(kind: str, node: Node) -> tuple[str, ...]:
+    return (kind, number(node.price), number(node.width, 3), f"{node.prominence:.0%}", f"{node.share:.1%}")
+
+
+def _sketch(rows: PriceRows, area: ValueArea) -> str:
+    """At most _LINES lines of the rows, several joined if there are more."""
+    together = -(-len(rows.volume) // _LINES)
+    starts = np.arange(0, len(rows.volume), together)
+    volume, price = np.add.reduceat(rows.volume, starts), rows.price
+    lines = []
+    for start, sum_ in zip(starts[::-1], volume[::-1], strict=True):
+        held = price[start : start + together]
+        marks = [name for name, at in (("POC", area.poc), ("VAH", area.vah), ("VAL", area.val)) if at in held]
+        bar = "#" * round(_BAR * sum_ / volume.max())
+        lines.append((_price(rows, held[0]), number(sum_), " ".join(marks), bar.ljust(_BAR)))
+    head = ("price", "volume", "", "" if together == 1 else f"{together} rows a line")
+    return columns([head, *lines])

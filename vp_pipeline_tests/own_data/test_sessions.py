@@ -1,0 +1,127 @@
+"""`vp sessions`: the table of both presets, and how the bars' length is found."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from vp_pipeline.analytics.session_hours import SESSIONS
+from vp_pipeline.analytics.sessions import COLUMNS, session_table
+from vp_pipeline_tests.own_data.candle_files import FOUR_HOURS, HEADER, refused, run, write
+
+
+def found(path: Path, *options: object) -> dict[str, Any]:
+    result = run("sessions", path, *options, "--json")
+    assert result.exit_code == 0, result.stderr
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def hours(start: str, count: int, step: str = "h") -> list[str]:
+    times = pd.date_range(start, periods=count, freq=step)
+    return [f"{time},100,{101 + i % 3},99,{100 + i % 2},{i + 1}" for i, time in enumerate(times)]
+
+
+def bars_by_session(document: dict[str, Any]) -> dict[str, int]:
+    return {row["session"]: row["bars"] for row in document["rows"] if row["grouping"] == "session"}
+
+
+def test_the_json_is_the_table_with_its_counts(tmp_path: Path) -> None:
+    document = found(write(tmp_path, HEADER, *hours("2024-01-07", 48)))
+    assert set(document) == {"preset", "bar_seconds", "bars", "gaps", "outliers", "rows"}
+    assert (document["preset"], document["bar_seconds"], document["bars"]) == ("document", 3600, 48)
+    assert (document["gaps"], document["outliers"]) == (0, 0)
+    assert [tuple(row) for row in document["rows"]] == [COLUMNS] * 58
+    assert bars_by_session(document) == {"AS": 14, "ASEU": 4, "EU": 8, "EUNA": 6, "NA": 12, "OTHERS": 4}
+    # Nothing is known of trades and takers, nor of a Friday.
+    assert document["rows"][0]["taker_share"] is None
+    friday = next(row for row in document["rows"] if row["weekday"] == "Fri")
+    assert (friday["bars"], friday["volatility_pct"]) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        # The hours of Tokyo 9-18, London 8-17 and New York 8-17 on one UTC day, by hand.
+        ("2024-01-15", {"AS": 8, "ASEU": 1, "EU": 4, "EUNA": 4, "NA": 5, "OTHERS": 2}),
+        ("2024-03-20", {"AS": 8, "ASEU": 1, "EU": 3, "EUNA": 5, "NA": 4, "OTHERS": 3}),
+        ("2024-07-15", {"AS": 7, "ASEU": 2, "EU": 3, "EUNA": 4, "NA": 5, "OTHERS": 3}),
+        ("2024-10-30", {"AS": 8, "ASEU": 1, "EU": 3, "EUNA": 5, "NA": 4, "OTHERS": 3}),
+        ("2024-11-05", {"AS": 8, "ASEU": 1, "EU": 4, "EUNA": 4, "NA": 5, "OTHERS": 2}),
+    ],
+)
+def test_exchange_hours_follow_the_clocks(tmp_path: Path, day: str, expected: dict[str, int]) -> None:
+    path = write(tmp_path, HEADER, *hours(day, 24))
+    document = found(path, "--preset", "exchange")
+    assert document["preset"] == "exchange"
+    assert bars_by_session(document) == expected
+    assert bars_by_session(found(path)) == {"AS": 7, "ASEU": 2, "EU": 4, "EUNA": 3, "NA": 6, "OTHERS": 2}
+
+
+def test_missing_bars_and_outliers_are_counted(tmp_path: Path) -> None:
+    lines = hours("2024-01-07", 30)
+    lines[20] = "2024-01-07 20:00,100,150,99,150,5"
+    document = found(write(tmp_path, HEADER, *lines[:10], *lines[12:]))
+    assert (document["bars"], document["gaps"], document["outliers"]) == (28, 1, 1)
+    output = run("sessions", write(tmp_path, HEADER, *lines[:10], *lines[12:])).stdout
+    assert "28 1-hour bars (the median spacing of open_time)" in output
+    assert "left out: 1 returns over missing bars, 1 bars as outliers" in output
+
+
+def test_the_table_for_the_terminal(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER, *hours("2024-01-07", 300, "5min"))
+    output = run("sessions", path).stdout
+    assert f"{path}: 300 5-minute bars" in output
+    assert "sessions: AS 23-6, ASEU 6-8, EU 8-12, EUNA 12-15, NA 15-21, OTHERS 21-23" in output
+    first = [line.split()[0] for line in output.splitlines() if line]
+    assert first[-len(SESSIONS) :] == list(SESSIONS)
+    assert "AS Tokyo, ASEU Tokyo, London, EU London" in run("sessions", path, "--preset", "exchange").stdout
+
+
+@pytest.mark.parametrize(
+    ("preset", "label"), [("document", "AS<br>23-6"), ("exchange", "ASEU<br>Tokyo, London")]
+)
+def test_the_page_names_the_hours(tmp_path: Path, preset: str, label: str) -> None:
+    out = tmp_path / "page.html"
+    path = write(tmp_path, HEADER, *hours("2024-01-07", 300))
+    assert run("sessions", path, "--preset", preset, "--html", out).exit_code == 0
+    page = out.read_text(encoding="utf-8")
+    assert "vp:include" not in page
+    # plotly's JSON escapes angle brackets.
+    assert label in page.replace("\\u003c", "<").replace("\\u003e", ">")
+
+
+def test_bars_of_two_lengths_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER, *hours("2024-01-07", 6), *hours("2024-01-07 05:30", 1))
+    assert refused("sessions", path) == (
+        f"{path}: by the median spacing its bars are 1-hour ones, but the bar of 2024-01-07 05:30:00 UTC"
+        " opens sooner after the one before: give bars of one length, filled in if most are missing"
+    )
+
+
+def test_one_bar_has_no_length(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER, FOUR_HOURS[0])
+    said = f"{path} has one candle, so the length of its bars is unknown: give two or more"
+    assert refused("sessions", path) == said
+
+
+def test_times_are_needed(tmp_path: Path) -> None:
+    path = write(tmp_path, "open,close,volume", "1,1,1")
+    said = f"{path}, line 1: no column open_time, which vp sessions needs: add it or rename one"
+    assert refused("sessions", path) == said
+
+
+@pytest.mark.parametrize("options", [("--preset", "other"), ("--json", "--html", "page.html")])
+def test_wrong_options_are_usage_errors(tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert run("sessions", write(tmp_path, HEADER, *FOUR_HOURS), *options).exit_code == 2
+
+
+def test_a_recorded_month(recorded_data: Path) -> None:
+    path = recorded_data / "usdm_1m_12col_2023-02" / "LINKUSDT.csv.gz"
+    frame = pd.read_csv(path).rename(columns={"count": "trades"}).assign(trades=float("nan"))
+    frame["open_time"] = pd.to_datetime(frame["open_time"], unit="ms", utc=True)
+    table = session_table(frame, pd.Timedelta(minutes=1)).to_frame()
+    rows = pd.DataFrame(found(path)["rows"]).astype(table.dtypes)
+    pd.testing.assert_frame_equal(rows, table)
