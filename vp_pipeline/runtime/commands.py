@@ -81,7 +81,7 @@ def _run(options: Options, stay: bool) -> None:
         console.print(f"Dagster  {running.addresses.dagster_url}\nSite     {running.addresses.site_url}")
         console.print(f"ready after {time.monotonic() - started:.1f} s; now the main job\n")
         dagster = DagsterApi(running.addresses.dagster_url)
-        runs = _main_job(settings, running, dagster, give_up=not stay)
+        runs = _main_job(settings, running, dagster)
         missing = summary.show(console, settings, dagster, runs, time.monotonic() - started)
         if stay:
             console.print("\nRunning until Ctrl-C.")
@@ -92,18 +92,14 @@ def _run(options: Options, stay: bool) -> None:
             raise click.exceptions.Exit(1)
 
 
-def _main_job(
-    settings: Settings, running: Platform, dagster: DagsterApi, give_up: bool
-) -> list[summary.StageResult]:
-    """Run all stages. A failed one is told and ends the command only if nobody stays to mend it."""
+def _main_job(settings: Settings, running: Platform, dagster: DagsterApi) -> list[summary.StageResult]:
+    """Run all stages. One that fails is told and stops no other: a day without prices has no profile."""
     results, todo = [], False
     for stage in main_job.stages(settings, datetime.now(UTC), dagster):
         todo = True
         try:
             results.append(summary.StageResult(stage, _stage(stage, running, dagster)))
         except DagsterError as error:
-            if give_up:
-                raise
             _tell(str(error))
     if not todo:
         console.print("  all of it is there already")
@@ -141,9 +137,9 @@ def _settings(running: Platform) -> Settings:
 
 
 def _demo_options() -> Options:
-    """Simulated data from the beginning of yesterday."""
-    yesterday = floor(datetime.now(UTC), DAY) - DAY
-    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=yesterday.isoformat())
+    """Simulated data; the hours begin where the first bars do, so that every weekday has some."""
+    first = floor(datetime.now(UTC) - main_job.FIRST_BARS, DAY)
+    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=first.isoformat())
 
 
 def _replay_options(folder: Path) -> Options:

@@ -23,7 +23,8 @@ from vp_pipeline.runtime.dagster_api import DagsterApi, RunResult
 from vp_pipeline.settings import Settings
 from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
 
-# Bars for the session tables of a platform that has just been started.
+# What a platform that has just been started begins with: a week of bars for the session tables; the
+# minutes begin yesterday.
 FIRST_BARS = timedelta(days=7)
 # How many hours one run takes in a recording; less where an exchange serves fewer.
 LONGEST_RUN = timedelta(hours=24)

@@ -40,8 +40,11 @@ CANDLE = Table(
 # A view: candles by the names of their market, for those who read one market's.
 MARKET_CANDLE = Table(
     "market_candle",
-    {"exchange": "text", "symbol": "text"}
-    | {name: kind for name, kind in CANDLE.columns.items() if name != "market_id"},
+    {
+        "exchange": "text",
+        "symbol": "text",
+        **{name: kind for name, kind in CANDLE.columns.items() if name != "market_id"},
+    },
     key=("exchange", "symbol", "open_time"),
     scope=("exchange", "symbol"),
     time="open_time",

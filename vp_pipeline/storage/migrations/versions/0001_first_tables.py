@@ -28,7 +28,8 @@ CREATE TABLE candle (
 );
 COMMENT ON COLUMN candle.volume IS 'in the base asset, whatever the wire counts in';
 CREATE VIEW market_candle AS
-    SELECT exchange, symbol, open_time, open, high, low, close, volume FROM candle JOIN market USING (market_id);
+    SELECT exchange, symbol, open_time, open, high, low, close, volume
+    FROM candle JOIN market USING (market_id);
 COMMENT ON VIEW market_candle IS 'candles by the names of their market';
 CREATE TABLE coverage (
     market_id smallint NOT NULL REFERENCES market,
