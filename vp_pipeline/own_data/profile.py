@@ -159,11 +159,12 @@ def _sketch(rows: PriceRows, area: ValueArea) -> str:
     together = -(-len(rows.volume) // _LINES)
     starts = np.arange(0, len(rows.volume), together)
     volume, price = np.add.reduceat(rows.volume, starts), rows.price
+    places = max(0, 4 - math.floor(math.log10(volume.max())))
     lines = []
     for start, sum_ in zip(starts[::-1], volume[::-1], strict=True):
         held = price[start : start + together]
         marks = [name for name, at in (("POC", area.poc), ("VAH", area.vah), ("VAL", area.val)) if at in held]
         bar = "#" * round(_BAR * sum_ / volume.max())
-        lines.append((_price(rows, held[0]), number(sum_), " ".join(marks), bar.ljust(_BAR)))
+        lines.append((_price(rows, held[0]), f"{sum_:,.{places}f}", " ".join(marks), bar.ljust(_BAR)))
     head = ("price", "volume", "", "" if together == 1 else f"{together} rows a line")
     return columns([head, *lines])

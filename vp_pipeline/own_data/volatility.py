@@ -59,13 +59,9 @@ def text(path: Path, result: FileVolatility) -> str:
     kind = (
         f"{named(result.bar)} bars" if result.bar is not None else "bars without times, in the file's order"
     )
-    left_out = [
-        f"{count:,} {what}"
-        for count, what in ((found.filled, "filled bars"), (found.gaps, "gaps in time"))
-        if count
-    ]
     head = (
-        f"{path}: {len(candles):,} {kind}; no observation: {' and '.join(left_out) or 'nothing'}\n"
+        f"{path}: {len(candles):,} {kind}\n"
+        f"filled bars: {found.filled:,}, gaps in time: {found.gaps:,}; neither counts as a return\n"
         f"{result.estimator}, {result.window} observations, {result.periods_per_year:g} periods a year"
     )
     known = found.values[np.isfinite(found.values)]

@@ -1,7 +1,9 @@
 """Every way in which a file can be wrong, and what is said of it."""
 
+import gzip
 import re
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -41,6 +43,20 @@ def test_a_byte_order_mark_windows_line_ends_and_empty_lines_at_the_end(tmp_path
     path = tmp_path / "candles.csv"
     path.write_bytes(b"\xef\xbb\xbfclose,volume\r\n100,1\r\n101,2\r\n\r\n\r\n")
     assert read(path, "close")["close"].tolist() == [100, 101]
+
+
+def test_lines_are_counted_in_files_longer_than_a_batch(tmp_path: Path) -> None:
+    lines = [f"{100 + i % 7},{i}" for i in range(25_000)]
+    candles = read(write(tmp_path, "close,volume", *lines))
+    assert candles["volume"].tolist() == list(range(25_000))
+    lines[20_123] = "101,x"
+    path = write(tmp_path, "close,volume", *lines)
+    with pytest.raises(CandleFileError, match=re.escape(f"{path}, line 20125: volume is 'x'")):
+        read(path)
+    lines[20_123] = "0,1"
+    path = write(tmp_path, "close,volume", *lines)
+    with pytest.raises(CandleFileError, match=re.escape(f"{path}, line 20125: close is 0, not positive")):
+        read(path)
 
 
 def test_values_keep_every_digit(tmp_path: Path) -> None:
@@ -117,6 +133,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert refused("profile", tmp_path).startswith(f"cannot read {tmp_path} (Is a directory)")
     latin = tmp_path / "latin.csv"
     latin.write_bytes(b"close,volume\n1,2\n\xe9,2\n")
+    zipped = tmp_path / "latin.csv.gz"
+    zipped.write_bytes(gzip.compress(latin.read_bytes()))
+    assert refused("profile", zipped) == f"{zipped}, line 3: not UTF-8 text: save the file as UTF-8"
     assert refused("profile", latin) == f"{latin}, line 3: not UTF-8 text: save the file as UTF-8"
     plain = tmp_path / "plain.csv.gz"
     plain.write_bytes(b"close,volume\n1,2\n")
@@ -128,9 +147,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_a_file_one_may_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(_path: Path) -> bytes:
+    def forbidden(_path: Path, **_: object) -> NoReturn:
         raise PermissionError(13, "Permission denied")
 
     path = write(tmp_path, HEADER, *FOUR_HOURS)
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    monkeypatch.setattr(Path, "open", forbidden)
     assert refused("profile", path) == f"cannot read {path} (Permission denied): give a file you may read"

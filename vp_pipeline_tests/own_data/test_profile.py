@@ -149,8 +149,8 @@ def test_the_table_for_the_terminal(tmp_path: Path) -> None:
     assert ["VAH", "108"] in lines
     assert ["VAL", "104"] in lines
     assert ["total", "volume", "555"] in lines
-    assert ["106", "150", "POC", "#" * 40] in lines
-    assert ["108", "80", "VAH", "#" * 21] in lines
+    assert ["106", "150.00", "POC", "#" * 40] in lines
+    assert ["108", "80.00", "VAH", "#" * 21] in lines
     prices = [int(line[0]) for line in lines if line and line[0].isdigit() and len(line) >= 3]
     assert prices == list(range(110, 100, -1))
 

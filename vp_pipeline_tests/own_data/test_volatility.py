@@ -50,7 +50,7 @@ def test_closes_alone_are_bars_in_the_files_order(tmp_path: Path) -> None:
     values = found(path, *options("close-to-close", periods=1))["values"]
     assert values == [None, None, pytest.approx(math.sqrt(2) * math.log(2))]
     output = run("volatility", path, *options("close-to-close", periods=1)).stdout
-    assert "3 bars without times, in the file's order; no observation: nothing" in output
+    assert "3 bars without times, in the file's order\nfilled bars: 0, gaps in time: 0" in output
     assert "3    98.03%" in output
 
 
@@ -70,9 +70,9 @@ def test_filled_and_missing_bars_are_no_observations(tmp_path: Path, name: str) 
     assert with_it[:6] + with_it[7:] == without
     assert with_it[6] == with_it[5]
     output = run("volatility", write(tmp_path, HEADER, *filled), *options(name, 3)).stdout
-    assert "12 1-hour bars; no observation: 1 filled bars" in output
+    assert "12 1-hour bars\nfilled bars: 1, gaps in time: 0" in output
     output = run("volatility", write(tmp_path, HEADER, *lines[:6], *lines[7:]), *options(name, 3)).stdout
-    assert "11 1-hour bars; no observation: 1 gaps in time" in output
+    assert "11 1-hour bars\nfilled bars: 0, gaps in time: 1" in output
 
 
 def test_a_window_longer_than_the_file_has_no_value(tmp_path: Path) -> None:
