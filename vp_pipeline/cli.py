@@ -6,7 +6,7 @@ it needs when it is called, so that `vp --help` answers at once.
 
 import sys
 from importlib import import_module
-from signal import SIGINT
+from signal import SIG_BLOCK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
 from typing import Any, ClassVar
 
 import click
@@ -47,6 +47,8 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as told:
+            # Python gives up its handlers before it is gone: a signal that comes then would be fatal.
+            pthread_sigmask(SIG_BLOCK, {SIGINT, SIGTERM, SIGHUP})
             sys.exit(128 + getattr(told, "number", SIGINT))
 
 
