@@ -21,6 +21,7 @@ import psycopg
 import psycopg2
 
 from vp_pipeline.storage import embedded, migrate, rows
+from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.tables import CANDLE
 from vp_pipeline.windows import MINUTE, Window
@@ -64,7 +65,7 @@ def page_before(end: int) -> Window:
 def our_tick(url: str, markets: list[int], end: int) -> None:
     """What a tick does with the candles it has fetched."""
     window = page_before(end)
-    with rows.transaction(url) as connection:
+    with transaction(url) as connection:
         for market in markets:
             rows.replace(connection, CANDLE, candles(market, window), {"market_id": market}, window)
 
@@ -90,7 +91,7 @@ def seconds(tick: Callable[[str, list[int], int], None], url: str, markets: list
     return time.perf_counter() - started
 
 
-def fill(connection: rows.Connection, markets: list[int], minutes: int) -> None:
+def fill(connection: Connection, markets: list[int], minutes: int) -> None:
     """Make both tables hold the first `minutes` minutes of every market, written in order of time."""
     connection.execute("TRUNCATE candle, prices")
     whole = Window(START, START + minutes * MINUTE)
@@ -102,7 +103,7 @@ def fill(connection: rows.Connection, markets: list[int], minutes: int) -> None:
 def measure(url: str, markets: list[int], count: int, runs: int) -> str:
     """A line of the table: medians of interleaved runs on tables of `count` rows."""
     minutes = count // MARKETS
-    with rows.transaction(url) as connection:
+    with transaction(url) as connection:
         fill(connection, markets, minutes)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE candle")
@@ -114,7 +115,7 @@ def measure(url: str, markets: list[int], count: int, runs: int) -> str:
         if run:  # the first one warms up
             ours.append(taken[0])
             document.append(taken[1])
-    with rows.transaction(url) as connection:
+    with transaction(url) as connection:
         same = f"(SELECT {COLUMNS} FROM candle EXCEPT ALL SELECT * FROM prices)"
         counted = "SELECT (SELECT count(*) FROM candle), (SELECT count(*) FROM prices)"
         stored = connection.execute(counted).fetchone()
@@ -136,7 +137,7 @@ def main() -> None:
             url = server.url("bench")
             migrate.create_database(url)
             migrate.upgrade(url)
-            with rows.transaction(url) as connection:
+            with transaction(url) as connection:
                 connection.execute(DOCUMENT_TABLE)
                 names = [("exchange", f"M{number}/USD") for number in range(MARKETS)]
                 markets = sorted(market_ids(connection, names).values())

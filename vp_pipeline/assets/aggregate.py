@@ -21,7 +21,7 @@ from vp_pipeline.analytics.aggregate import aggregate as add_up
 from vp_pipeline.assets.candles import COVERAGE_KEY
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.io_manager import Batch, PostgresIOManager, stored_as
 from vp_pipeline.storage.markets import market_ids, read_candles
 from vp_pipeline.storage.tables import AGGREGATE
@@ -65,7 +65,7 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
         window = window_of(context)
         selected = {key: base for key, base in bases.items() if key in context.selected_asset_keys}
         frames = {}
-        with rows.transaction(postgres.database_url) as connection:
+        with transaction(postgres.database_url) as connection:
             for key, base in selected.items():
                 markets = catalog.live_markets(base)
                 numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])

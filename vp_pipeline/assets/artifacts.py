@@ -8,8 +8,9 @@ from typing import Any
 from dagster import AssetExecutionContext, AssetKey, MetadataValue
 
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.artifacts import Artifact, Include
+from vp_pipeline.storage.connection import transaction
 
 
 def publish(
@@ -24,7 +25,7 @@ def publish(
 
     shared = Include(PLOTLY_INCLUDE, plotly_script()) if PLOTLY_INCLUDE in document else None
     name = "/".join(key.path)
-    with rows.transaction(settings.database_url.get_secret_value()) as connection:
+    with transaction(settings.database_url.get_secret_value()) as connection:
         artifact = artifacts.put(connection, name, partition, document, context.run.run_id, shared)
     return _metadata(settings, artifact)
 

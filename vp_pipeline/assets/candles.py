@@ -34,6 +34,7 @@ from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import coverage, rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.coverage import HourCoverage
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
 from vp_pipeline.storage.markets import count_by_hour, market_ids
@@ -134,7 +135,7 @@ def _store(
         (o.exchange_time for o in outcomes.values() if isinstance(o, Fetched)), default=datetime.now(UTC)
     )
     report = {}
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
         for market in markets:
             key = (market.exchange, market.symbol)

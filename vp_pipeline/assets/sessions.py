@@ -21,6 +21,7 @@ from vp_pipeline.assets.klines import GROUP, klines_key
 from vp_pipeline.catalog import INTERVAL_MINUTES
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import KLINE, SESSION_VOLATILITY
 
@@ -50,7 +51,7 @@ def build_session_volatility(settings: Settings) -> AssetsDefinition:
         frames, sections, summary, without = [], [], {}, []
         for series in catalog.klines:
             bar = timedelta(minutes=INTERVAL_MINUTES[series.interval])
-            with rows.transaction(postgres.database_url) as connection:
+            with transaction(postgres.database_url) as connection:
                 bars = rows.read(
                     connection, KLINE, {"symbol": series.symbol, "interval": series.interval}
                 ).astype({"trades": "float64"})

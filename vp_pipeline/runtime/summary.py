@@ -17,8 +17,8 @@ from vp_pipeline.assets.keys import PROFILES_JOB, REPORTS_JOB, TICK_JOB
 from vp_pipeline.runtime.dagster_api import AssetState, DagsterApi, RunResult
 from vp_pipeline.runtime.main_job import Stage, incomplete
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import artifacts, rows
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage import artifacts
+from vp_pipeline.storage.connection import Connection, transaction
 
 # The first part of an asset's key, in the order shown: the job that makes it, and a query for asset
 # name, rows and, where minutes can be missing, how many are.
@@ -77,7 +77,7 @@ def show(
 ) -> list[str]:
     """Print table, reasons and addresses; what is not there though it should be."""
     assets = sorted(dagster.assets(), key=_order)
-    with rows.transaction(settings.database_url.get_secret_value()) as connection:
+    with transaction(settings.database_url.get_secret_value()) as connection:
         counts = _counts(connection, settings)
         reasons = connection.execute(_REASONS.encode()).fetchall()
         documents = artifacts.listing(connection)

@@ -8,19 +8,19 @@ from contextlib import AbstractContextManager
 from psycopg.conninfo import make_conninfo
 
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import Connection, transaction
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 30
 
 
-def reading(settings: Settings) -> AbstractContextManager[rows.Connection]:
+def reading(settings: Settings) -> AbstractContextManager[Connection]:
     """A connection that can change nothing.
 
     Raises:
         psycopg.OperationalError: Postgres does not answer, or took longer than `STATEMENT_SECONDS`.
     """
-    return rows.transaction(
+    return transaction(
         make_conninfo(
             settings.database_url.get_secret_value(),
             connect_timeout=CONNECT_SECONDS,

@@ -15,7 +15,7 @@ from vp_pipeline.site.headers import ARTIFACT_POLICY
 from vp_pipeline.site.pages import page, settings_of
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.artifacts import Artifact
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.connection import Connection
 
 router = APIRouter(include_in_schema=False)
 

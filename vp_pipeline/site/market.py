@@ -17,7 +17,7 @@ from vp_pipeline.site.database import reading
 from vp_pipeline.site.market_profile import profile_of
 from vp_pipeline.site.market_queries import Gap, Presence
 from vp_pipeline.site.pages import duration, figure_json, moment, page, settings_of
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.connection import Connection
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
 
 router = APIRouter(include_in_schema=False)

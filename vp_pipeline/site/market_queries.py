@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.connection import Connection
 from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window, floor
 
 CHUNK = 30 * DAY

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from vp_pipeline.catalog import Market
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.connection import Connection
 from vp_pipeline.windows import DAY, HOUR, Window
 
 _MARKETS = """

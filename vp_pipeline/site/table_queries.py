@@ -6,7 +6,7 @@ Here belongs reading the two tables whole: both are small, whatever the length o
 import pandas as pd
 
 from vp_pipeline.storage import rows
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
 
 

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.connection import Connection
 
 
 class ArtifactError(RuntimeError):

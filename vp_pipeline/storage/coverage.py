@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from vp_pipeline.storage.rows import Connection
+from vp_pipeline.storage.connection import Connection
 
 
 @dataclass(frozen=True)

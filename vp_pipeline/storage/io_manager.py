@@ -23,6 +23,7 @@ from dagster import (
 from pydantic import Field
 
 from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import TABLES, VIEWS, Table
 from vp_pipeline.windows import Window
 
@@ -62,7 +63,7 @@ class PostgresIOManager(ConfigurableIOManager):
 
     def write(self, batches: Iterable[Batch]) -> None:
         """Write all batches in one transaction."""
-        with rows.transaction(self.database_url) as connection:
+        with transaction(self.database_url) as connection:
             for batch in batches:
                 rows.replace(connection, batch.table, batch.frame, batch.scope, batch.window)
 
@@ -82,7 +83,7 @@ class PostgresIOManager(ConfigurableIOManager):
         if context.upstream_output is None:
             raise ValueError("an input from Postgres needs an upstream asset")
         table, scope = _stored(context.upstream_output.definition_metadata)
-        with rows.transaction(self.database_url) as connection:
+        with transaction(self.database_url) as connection:
             return rows.read(connection, table, scope, _window(context))
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from vp_pipeline.storage.rows import Connection, frame_of
+from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.rows import frame_of
 from vp_pipeline.storage.tables import CANDLE
 from vp_pipeline.windows import Window
 

@@ -4,20 +4,18 @@ Here belong the one way rows are written (replace what a window holds, in the ca
 and the one way they are read. Dagster's view of it is in `io_manager`; what the rows mean elsewhere.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-import psycopg
 from psycopg import sql
 
 from vp_pipeline.storage import binary_copy
+from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import PgType, Table
 from vp_pipeline.windows import DAY, Window, ceil
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 Scope = Mapping[str, str | int]
 
 _DTYPES: dict[PgType, str] = {
@@ -30,14 +28,6 @@ _DTYPES: dict[PgType, str] = {
     "date": "datetime64[s]",
     "timestamptz": "datetime64[us, UTC]",
 }
-
-
-@contextmanager
-def transaction(url: str) -> Iterator[Connection]:
-    """A connection whose statements are committed together, or not at all."""
-    with psycopg.connect(url, application_name="vp") as connection:
-        connection.execute("SET TIME ZONE 'UTC'")
-        yield connection
 
 
 def replace(

@@ -58,6 +58,24 @@ def test_rows_are_no_hills_by_themselves() -> None:
     assert nodes.low == ()
 
 
+@pytest.mark.parametrize("count", [2, 3, 10, 69, 70, 200])
+def test_a_plateau_is_one_hill(count: int) -> None:
+    rows = PriceRows(146, 0.1, np.full(count, 0.001 / count))
+    nodes = volume_nodes(rows)
+    assert len(nodes.high) == len(nodes.curve.peaks) == 1
+    assert nodes.high[0].price == nodes.curve.peaks[0].price
+    assert nodes.high[0].prominence == pytest.approx(1, abs=1e-4)
+    assert rows.price[0] < nodes.high[0].price < rows.price[-1] + 0.1
+
+
+def test_two_plateaus_far_apart_have_their_valley_in_the_middle() -> None:
+    volume = np.zeros(10_000)
+    volume[:20] = volume[-20:] = 1.0
+    nodes = volume_nodes(PriceRows(10_000, 1.0, volume), bandwidth_factor=0.001)
+    assert [node.price for node in nodes.high] == pytest.approx([10_010, 19_990], abs=10)
+    assert [node.price for node in nodes.low] == pytest.approx([15_000], abs=10)
+
+
 def test_small_hills_need_a_small_prominence() -> None:
     rows = hills((100, 2, 900), (130, 2, 50))
     assert len(volume_nodes(rows).high) == 1

@@ -7,6 +7,7 @@ import pytest
 from dagster import AssetKey
 
 from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import AGGREGATE, COVERAGE, MARKET_CANDLE
 from vp_pipeline.windows import HOUR
 from vp_pipeline_tests.assets.conftest import Replayed
@@ -28,7 +29,7 @@ def recorded(replayed: Replayed, market: str) -> pd.DataFrame:
 
 def stored(replayed: Replayed, market: str) -> pd.DataFrame:
     exchange, symbol = market.split()
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         frame = rows.read(connection, MARKET_CANDLE, {"exchange": exchange, "symbol": symbol})
     return frame.drop(columns=["exchange", "symbol"])
 
@@ -47,7 +48,7 @@ def test_aggregate_equals_an_independent_sum(replayed: Replayed) -> None:
     files = {market: recorded(replayed, market).set_index("open_time") for market in SPOT if "BTC/" in market}
     volumes = pd.concat({market: frame["volume"] for market, frame in files.items()}, axis=1)
     assert volumes.isna().any().any(), "the recording should leave out minutes, or this shows little"
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         aggregate = rows.read(connection, AGGREGATE, {"base": "BTC"}).set_index("open_time")
     assert len(aggregate) == MINUTES
     pd.testing.assert_series_equal(
@@ -68,7 +69,7 @@ def test_aggregate_equals_an_independent_sum(replayed: Replayed) -> None:
 
 
 def test_coverage_accounts_for_every_minute(replayed: Replayed) -> None:
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         coverage = rows.read(connection, COVERAGE, {})
     assert coverage["expected"].sum() == MINUTES * len(SPOT)
     assert coverage["got"].sum() == sum(len(recorded(replayed, market)) for market in SPOT)
@@ -102,7 +103,7 @@ def test_a_market_that_is_down_stops_no_other(replayed: Replayed) -> None:
 
 
 def test_an_hour_never_had_says_why(replayed: Replayed) -> None:
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         connection.execute("DELETE FROM coverage WHERE hour = %s", [START])
         connection.execute("DELETE FROM candle WHERE open_time < %s", [START + HOUR])
     replayed.faults({"exchange": "kraken", "kind": "status", "status": 451})
@@ -110,7 +111,7 @@ def test_an_hour_never_had_says_why(replayed: Replayed) -> None:
         replayed.run("tick", START)
     finally:
         replayed.faults()
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         refused = connection.execute(
             "SELECT got, expected, reason FROM coverage JOIN market USING (market_id)"
             " WHERE exchange = 'kraken' AND hour = %s",
@@ -152,7 +153,7 @@ def test_hours_an_exchange_no_longer_serves_stay_as_they_were(replayed: Replayed
 
 def test_the_open_minute_is_not_stored(replayed: Replayed) -> None:
     replayed.clock(START + timedelta(minutes=30, seconds=30))
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         connection.execute("DELETE FROM candle")
         connection.execute("DELETE FROM coverage")
     replayed.at_our_own_time().run("tick", START)

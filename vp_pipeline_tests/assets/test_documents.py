@@ -11,6 +11,7 @@ from vp_pipeline.analytics.kde import document_profile
 from vp_pipeline.analytics.price_rows import volume_by_price
 from vp_pipeline.analytics.value_area import value_area
 from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import (
     AGGREGATE,
     DAILY_RETURN,
@@ -55,7 +56,7 @@ def materialization(
 @pytest.mark.parametrize("day", [FIRST, FIRST + DAY])
 def test_levels_rows_and_nodes_are_those_of_the_day(replayed: Replayed, day: pd.Timestamp) -> None:
     window = Window(day, day + DAY)
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         minutes = rows.read(connection, AGGREGATE, {"base": "BTC"}, window)
         (levels,) = rows.read(connection, VOLUME_PROFILE, {"base": "BTC"}, window).itertuples()
         by_price = rows.read(connection, VOLUME_PROFILE_ROW, {"base": "BTC"}, window)
@@ -76,7 +77,7 @@ def test_each_days_profile_links_to_its_own_document(
     for label in (f"{FIRST:%Y-%m-%d}", f"{FIRST + DAY:%Y-%m-%d}"):
         metadata = materialization(runs["volume_profiles"], key, label).metadata
         assert metadata["download"].value == replayed.settings.artifact_url("volume_profile/btc", label)
-        with rows.transaction(replayed.url) as connection:
+        with transaction(replayed.url) as connection:
             artifact = artifacts.find(connection, "volume_profile/btc", label)
             content = artifacts.content(connection, "volume_profile/btc", label)
         assert artifact is not None
@@ -89,12 +90,12 @@ def test_each_days_profile_links_to_its_own_document(
 
 
 def test_a_day_without_minutes_fails_and_says_what_to_do(replayed: Replayed) -> None:
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         kept = rows.read(connection, AGGREGATE, {"base": "ETH"})
         connection.execute("DELETE FROM aggregate WHERE base = 'ETH'")
     key = AssetKey(["volume_profile", "eth"])
     result = replayed.run("volume_profiles", FIRST, only=[key], must_succeed=False)
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         rows.replace(connection, AGGREGATE, kept, {"base": "ETH"})
     assert not result.success
     failure = result.failure_data_for_node("volume_profile__eth")
@@ -105,7 +106,7 @@ def test_a_day_without_minutes_fails_and_says_what_to_do(replayed: Replayed) -> 
 
 def test_bars_are_the_recorded_ones(replayed: Replayed) -> None:
     file = pd.read_csv(replayed.recording / "usdm_15m" / "BTCUSDT.csv")
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         stored = rows.read(connection, KLINE, {"symbol": "BTCUSDT", "interval": "15m"})
     columns = ["open", "high", "low", "close", "volume", "quote_volume", "trades"]
     for column in columns:
@@ -117,7 +118,7 @@ def test_session_volatility_of_all_bars_is_their_standard_deviation(replayed: Re
     file = pd.read_csv(replayed.recording / "usdm_15m" / "ETHUSDT.csv")
     change = file["close"].pct_change() * 100
     change.iloc[0] = (file["close"].iloc[0] / file["open"].iloc[0] - 1) * 100
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         table = rows.read(connection, SESSION_VOLATILITY, {"symbol": "ETHUSDT", "interval": "15m"})
     everything = table[table["grouping"] == "all"].set_index("horizon")["volatility_pct"]
     assert math.isclose(everything["bar"], change.std(), rel_tol=1e-9)
@@ -126,7 +127,7 @@ def test_session_volatility_of_all_bars_is_their_standard_deviation(replayed: Re
 
 def test_strategies_and_their_weights_are_stored(replayed: Replayed) -> None:
     days = (LAST_DAY - FIRST_DAY).days
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         returns = rows.read(connection, DAILY_RETURN, {})
         earned = rows.read(connection, STRATEGY_RETURN, {"strategy": "equal_weight"})
         weights = rows.read(connection, STRATEGY_WEIGHT, {"strategy": "equal_weight"})
@@ -144,7 +145,7 @@ def test_each_tearsheet_is_linked_and_labelled(
     metadata = materialization(runs["reports"], AssetKey(["tearsheets", strategy])).metadata
     assert metadata["download"].value == replayed.settings.artifact_url(f"tearsheets/{strategy}")
     assert metadata["looks_ahead"].value == (strategy == "volatility_weight")
-    with rows.transaction(replayed.url) as connection:
+    with transaction(replayed.url) as connection:
         content = artifacts.content(connection, f"tearsheets/{strategy}")
     assert content is not None
     assert b"RECORDED DATA" in content

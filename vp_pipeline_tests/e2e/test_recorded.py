@@ -9,6 +9,7 @@ import pytest
 
 from vp_pipeline.runtime.dagster_api import DagsterApi
 from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import AGGREGATE, DAILY_RETURN, KLINE, MARKET_CANDLE, STRATEGY_RETURN
 from vp_pipeline_tests.dumps import dump
 from vp_pipeline_tests.e2e.conftest import Running
@@ -45,7 +46,7 @@ def test_every_asset_is_there(running: Running) -> None:
 
 
 def test_candles_are_the_files(running: Running, files: dict[str, pd.DataFrame]) -> None:
-    with rows.transaction(running.database_url) as connection:
+    with transaction(running.database_url) as connection:
         for name, file in files.items():
             exchange, symbol = name.split()
             scope = {"exchange": exchange, "symbol": symbol}
@@ -58,7 +59,7 @@ def test_candles_are_the_files(running: Running, files: dict[str, pd.DataFrame])
 def test_the_aggregate_is_the_sum_of_the_files(running: Running, files: dict[str, pd.DataFrame]) -> None:
     volumes = pd.concat({name: file["volume"] for name, file in files.items()}, axis=1)
     lead = files["binance BTC/USDT"]
-    with rows.transaction(running.database_url) as connection:
+    with transaction(running.database_url) as connection:
         stored = rows.read(connection, AGGREGATE, {"base": "BTC"}).set_index("open_time")
     assert stored.index.equals(volumes.index)
     np.testing.assert_allclose(stored["volume"], volumes.sum(axis=1), rtol=1e-9)
@@ -70,7 +71,7 @@ def test_the_aggregate_is_the_sum_of_the_files(running: Running, files: dict[str
 
 
 def test_bars_returns_and_equal_weight_are_those_of_the_files(running: Running) -> None:
-    with rows.transaction(running.database_url) as connection:
+    with transaction(running.database_url) as connection:
         for path in running.recording.glob("usdm_*/*.csv*"):
             interval = path.parent.name.split("_")[1]
             scope = {"symbol": path.name.split(".")[0], "interval": interval}

@@ -13,8 +13,8 @@ from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script, render_page
 from vp_pipeline.figures.volume_profile import volume_profile_figure
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.artifacts import Artifact, Include
+from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.storage.rows import Connection
 from vp_pipeline.storage.tables import AGGREGATE, CANDLE, COVERAGE, SESSION_VOLATILITY, STRATEGY_RETURN
 from vp_pipeline.windows import HOUR, MINUTE
 

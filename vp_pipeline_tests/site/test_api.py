@@ -8,6 +8,7 @@ import requests
 
 from vp_pipeline.site import api
 from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import AGGREGATE
 from vp_pipeline.windows import MINUTE
 
@@ -31,7 +32,7 @@ def stored(database_url: str) -> None:
     )
     frame.loc[3, ["open", "high", "low", "close"]] = None
     frame.loc[3, "missing"] = "binance BTC/USDT"
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         rows.replace(connection, AGGREGATE, frame, {"base": "BTC"})
         artifacts.put(connection, "volume_profile/btc", "2023-03-11", "<p>", "run-1")
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from vp_pipeline.storage import rows
 from vp_pipeline.storage.artifacts import Artifact
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline_tests.browsers import chromium
 from vp_pipeline_tests.site import seed
 
@@ -23,7 +23,7 @@ PAGES = (*WITH_CHARTS, "/sessions", "/artifacts/", "/status")
 
 @pytest.fixture(scope="module", autouse=True)
 def stored(database_url: str) -> dict[str, Artifact]:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         frame = seed.fill_market(connection, END, 3000)
         seed.fill_reports(connection, END)
         kept = seed.fill_artifacts(connection, frame)

@@ -6,8 +6,9 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 
-from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.artifacts import Artifact, Include
+from vp_pipeline.storage.connection import transaction
 
 INCLUDE = Include("<!--plotly-->", "<script>var Plotly = {};</script>")
 TEXT = "text/plain; charset=utf-8"
@@ -16,7 +17,7 @@ REPORT = "<!doctype html><title>Report</title><!--plotly--><p>\u03c3</p>"
 
 @pytest.fixture(scope="module", autouse=True)
 def stored(database_url: str) -> dict[str, Artifact]:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         kept = [
             artifacts.put(connection, "volume_profile/btc", "2023-03-10", REPORT, "run-1", INCLUDE),
             artifacts.put(connection, "volume_profile/btc", "2023-03-11", REPORT + "!", "run-2", INCLUDE),

@@ -17,6 +17,7 @@ from vp_pipeline.site import market, market_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.market_profile import profile_of
 from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import AGGREGATE
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
 from vp_pipeline_tests.site import seed
@@ -29,7 +30,7 @@ LONG = 400_000
 
 @pytest.fixture(scope="module", autouse=True)
 def frame(database_url: str) -> pd.DataFrame:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         return seed.fill_market(connection, END, COUNT)
 
 
@@ -37,7 +38,7 @@ def frame(database_url: str) -> pd.DataFrame:
 def long_frame(database_url: str) -> pd.DataFrame:
     """Nine months of ETH, three chunks of minutes and more."""
     made = seed.minutes(LONG_END - LONG * MINUTE, LONG, 1500.0)
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         rows.replace(connection, AGGREGATE, made, {"base": "ETH"})
     return made
 
@@ -86,7 +87,7 @@ def test_minutes_without_a_price_are_left_out_and_counted(settings: Settings, da
     bare = seed.minutes(END, 10)
     bare.loc[[0, 9], ["open", "high", "low", "close"]] = np.nan
     window = Window(END, END + 10 * MINUTE)
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         rows.replace(connection, AGGREGATE, bare, {"base": "SOL"})
     with reading(settings) as connection:
         [packed] = market_queries.placed_minutes(connection, "SOL", window)

@@ -8,6 +8,7 @@ import requests
 
 from vp_pipeline.analytics.strategies import performance
 from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
 from vp_pipeline_tests.site import seed
 
@@ -16,7 +17,7 @@ END = datetime(2023, 3, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module", autouse=True)
 def _stored(database_url: str) -> None:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         frame = seed.fill_market(connection, END, 3000)
         seed.fill_reports(connection, END)
         seed.fill_artifacts(connection, frame)
@@ -30,7 +31,7 @@ def _page(address: str, path: str) -> tuple[str, str]:
 
 
 def test_sessions_show_every_group_of_the_chosen_series(address: str, database_url: str) -> None:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         table = rows.read(connection, SESSION_VOLATILITY, {"symbol": "ETHUSDT", "interval": "15m"})
     html, text = _page(address, "/sessions?series=ETHUSDT-15m")
     for value in table.loc[table["grouping"] != "all", "volatility_pct"]:
@@ -47,7 +48,7 @@ def test_an_unknown_series_is_a_404_that_names_the_known(address: str) -> None:
 
 
 def test_strategies_show_the_figures_of_their_returns(address: str, database_url: str) -> None:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         stored = rows.read(connection, STRATEGY_RETURN, {"strategy": "mean_reversion"})
     expected = performance(stored["return"])
     html, text = _page(address, "/strategies")

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vp_pipeline.storage import binary_copy, rows
+from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.tables import PgType, Table
 
 EVERY_TYPE = Table(
@@ -44,8 +45,8 @@ SQL_TYPES = ", ".join(f"{name} {kind}" for name, kind in EVERY_TYPE.columns.item
 
 
 @pytest.fixture(scope="module")
-def connection(database_url: str) -> Iterator[rows.Connection]:
-    with rows.transaction(database_url) as connection:
+def connection(database_url: str) -> Iterator[Connection]:
+    with transaction(database_url) as connection:
         connection.execute(f"CREATE TEMP TABLE every_type ({SQL_TYPES})")
         yield connection
 
@@ -60,7 +61,7 @@ def typed(given_rows: list[Row]) -> pd.DataFrame:
     ).assign(number=range(len(given_rows)))
 
 
-def stored(connection: rows.Connection, frame: pd.DataFrame) -> list[Row]:
+def stored(connection: Connection, frame: pd.DataFrame) -> list[Row]:
     connection.execute("TRUNCATE every_type")
     rows.replace(connection, EVERY_TYPE, frame, {})
     return connection.execute(f"SELECT {', '.join(DTYPES)} FROM every_type ORDER BY number").fetchall()
@@ -86,16 +87,16 @@ EXTREMES: list[Row] = [
 ]
 
 
-def test_extremes_and_nulls_come_back_as_sent(connection: rows.Connection) -> None:
+def test_extremes_and_nulls_come_back_as_sent(connection: Connection) -> None:
     assert stored(connection, typed(EXTREMES)) == EXTREMES
 
 
-def test_negative_zero_keeps_its_sign(connection: rows.Connection) -> None:
+def test_negative_zero_keeps_its_sign(connection: Connection) -> None:
     row: Row = (0, 0, 0, -0.0, False, "", date(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC))
     assert math.copysign(1, stored(connection, typed([row]))[0][3]) == -1
 
 
-def test_nothing_is_stored_of_an_empty_frame(connection: rows.Connection) -> None:
+def test_nothing_is_stored_of_an_empty_frame(connection: Connection) -> None:
     assert stored(connection, typed([])) == []
     assert stored(connection, pd.DataFrame(columns=list(EVERY_TYPE.columns))) == []
 
@@ -116,13 +117,13 @@ ROWS = st.tuples(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_rows=st.lists(ROWS, max_size=8))
-def test_any_rows_come_back_as_sent(connection: rows.Connection, given_rows: list[Row]) -> None:
+def test_any_rows_come_back_as_sent(connection: Connection, given_rows: list[Row]) -> None:
     assert stored(connection, typed(given_rows)) == [missing_instead_of_nan(row) for row in given_rows]
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given_rows=st.lists(ROWS, max_size=8))
-def test_reading_gives_one_dtype_a_type(connection: rows.Connection, given_rows: list[Row]) -> None:
+def test_reading_gives_one_dtype_a_type(connection: Connection, given_rows: list[Row]) -> None:
     frame = typed(given_rows)
     stored(connection, frame)
     read = rows.read(connection, EVERY_TYPE, {}, columns=list(DTYPES))
@@ -130,7 +131,7 @@ def test_reading_gives_one_dtype_a_type(connection: rows.Connection, given_rows:
     pd.testing.assert_frame_equal(read, expected)
 
 
-def test_hundred_thousand_rows(connection: rows.Connection) -> None:
+def test_hundred_thousand_rows(connection: Connection) -> None:
     count = 100_000
     numbers = np.arange(count)
     frame = pd.DataFrame(
@@ -181,7 +182,7 @@ def test_absent_columns_are_named() -> None:
         binary_copy.pack(typed([]).drop(columns=["day", "word"]), EVERY_TYPE)
 
 
-def test_a_text_with_a_nul_is_refused(connection: rows.Connection) -> None:
+def test_a_text_with_a_nul_is_refused(connection: Connection) -> None:
     frame = typed([EXTREMES[2]]).assign(word="a\0b")
     with connection.transaction(), pytest.raises(psycopg.DataError, match="0x00"), connection.transaction():
         stored(connection, frame)

@@ -21,6 +21,7 @@ from dagster import (
 from psycopg import sql
 
 from vp_pipeline.storage import rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.io_manager import Batch, PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import (
     AGGREGATE,
@@ -65,7 +66,7 @@ with warnings.catch_warnings():
 
 @pytest.fixture
 def postgres(database_url: str) -> PostgresIOManager:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         for table in TABLES:
             connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.Identifier(table)))
     return PostgresIOManager(database_url=database_url)
@@ -87,7 +88,7 @@ def run(
 
 
 def read(postgres: PostgresIOManager) -> pd.DataFrame:
-    with rows.transaction(postgres.database_url) as connection:
+    with transaction(postgres.database_url) as connection:
         return rows.read(connection, AGGREGATE, {"base": "BTC"})
 
 
@@ -121,7 +122,7 @@ def test_a_partition_loads_its_own_window(
 ) -> None:
     run(postgres, minutes, "2026-03-01-00:00", "2026-03-03-23:00")
     run(postgres, volume_by_day, "2026-03-01", last)
-    with rows.transaction(postgres.database_url) as connection:
+    with transaction(postgres.database_url) as connection:
         stored = rows.read(connection, VOLUME_PROFILE_ROW, {"base": "BTC"})
     assert stored["volume"].tolist() == volumes
 
@@ -146,7 +147,7 @@ def test_an_asset_may_fill_several_tables(postgres: PostgresIOManager) -> None:
     frames = {"strategy_return": RETURNS, "strategy_weight": WEIGHTS.assign(day=WEIGHTS["day"].dt.date)}
     result = store(postgres, frames, stored_as(STRATEGY_RETURN, strategy="momentum"))
     store(postgres, frames, stored_as(STRATEGY_RETURN, strategy="carry"))
-    with rows.transaction(postgres.database_url) as connection:
+    with transaction(postgres.database_url) as connection:
         assert len(rows.read(connection, STRATEGY_RETURN, {"strategy": "momentum"})) == 1
         assert rows.read(connection, STRATEGY_WEIGHT, {"strategy": "carry"})["weight"].tolist() == [0.6, 0.4]
     metadata = result.asset_materializations_for_node("strategy")[0].metadata
@@ -161,7 +162,7 @@ def test_several_tables_are_filled_together_or_not_at_all(postgres: PostgresIOMa
             {"strategy_return": RETURNS, "strategy_weight": broken},
             stored_as(STRATEGY_RETURN, strategy="momentum"),
         )
-    with rows.transaction(postgres.database_url) as connection:
+    with transaction(postgres.database_url) as connection:
         assert rows.read(connection, STRATEGY_RETURN, {}).empty
 
 
@@ -186,7 +187,7 @@ def test_batches_are_written_in_one_transaction(postgres: PostgresIOManager) -> 
     with pytest.raises(ValueError, match="rows for volume_profile_row are not all within"):
         postgres.write(batches)
     postgres.write(batches[:1])
-    with rows.transaction(postgres.database_url) as connection:
+    with transaction(postgres.database_url) as connection:
         assert len(rows.read(connection, DAILY_RETURN, {})) == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.exc import ProgrammingError
 
 from vp_pipeline.storage import migrate, rows
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.embedded import EmbeddedPostgres
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.tables import CANDLE, MARKET_CANDLE, TABLES, PgType, Table
@@ -42,7 +43,7 @@ def test_declared_table_is_the_migrated_one(database_url: str, table: Table) -> 
 
 
 def test_declared_view_can_be_read(database_url: str) -> None:
-    with rows.transaction(database_url) as connection:
+    with transaction(database_url) as connection:
         number = market_ids(connection, [("kraken", "BTC/USD")])["kraken", "BTC/USD"]
         hour = pd.DataFrame({"open_time": pd.date_range("2026-01-01", periods=2, freq="min", tz="UTC")})
         candles = hour.assign(open=1.0, high=4.0, low=0.5, close=2.0, volume=3.0)
