@@ -7,7 +7,7 @@ well beyond the outermost rows: a maximum at the very edge is a node too. Its ba
 weighted standard deviation, as published, but never less than a row, so that rows are no hills by themselves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -79,13 +79,29 @@ def volume_nodes(
         padding=_PADDING,
     )
     peaks, _ = signal.find_peaks(curve.density, prominence=prominence * curve.density.max())
-    valleys = np.array(
-        [low + np.argmin(curve.density[low:high]) for low, high in pairwise(peaks)],
-        dtype=np.intp,
-    )
+    kept = _apart(curve.density, peaks, prominence * float(curve.density.max()))
+    curve = replace(curve, peaks=tuple(curve.peaks[i] for i in kept))
+    peaks = peaks[kept]
+    valleys = np.array([_lowest(curve.density, *pair) for pair in pairwise(peaks)], dtype=np.intp)
     return VolumeNodes(
         _nodes(rows, curve, curve.density, peaks), _nodes(rows, curve, -curve.density, valleys), curve
     )
+
+
+def _apart(density: Floats, peaks: npt.NDArray[np.intp], depth: float) -> list[int]:
+    """Of the peaks (as indices into them) one where several have no valley of that depth between them.
+
+    Such are ripples of one plateau: of exactly equal height each counts as prominent. The middle one stays.
+    """
+    deep = [min(density[a], density[b]) - density[a:b].min() >= depth for a, b in pairwise(peaks)]
+    hills = np.split(np.arange(len(peaks)), np.flatnonzero(deep) + 1)
+    return [int(hill[len(hill) // 2]) for hill in hills]
+
+
+def _lowest(density: Floats, start: int, end: int) -> int:
+    """The sample of the least density from start to end, the middle one of equals."""
+    part = density[start:end]
+    return start + int(np.median(np.flatnonzero(part == part.min())))
 
 
 def _points(rows: PriceRows) -> tuple[Floats, Floats]:
