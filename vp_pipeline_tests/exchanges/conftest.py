@@ -8,7 +8,6 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import ccxt.async_support
@@ -17,7 +16,6 @@ import pytest
 from vp_pipeline.exchanges.patience import Patience
 from vp_pipeline.sandbox.generator import GeneratedSource
 
-NOW = datetime(2025, 3, 5, 12, 0, 30, tzinfo=UTC)
 ONCE = Patience(attempts=1, timeout_seconds=5, pause_seconds=0.01)
 TWICE = Patience(attempts=2, timeout_seconds=5, pause_seconds=0.01)
 

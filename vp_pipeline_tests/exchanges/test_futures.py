@@ -23,8 +23,8 @@ from vp_pipeline.sandbox.recording import scan
 from vp_pipeline.sandbox.replay import ReplaySource
 from vp_pipeline.sandbox.source import CandleSource
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, floor, to_ms
-from vp_pipeline_tests.exchanges.conftest import NOW, ONCE, TWICE
-from vp_pipeline_tests.exchanges.worlds import world
+from vp_pipeline_tests.exchanges.conftest import ONCE, TWICE
+from vp_pipeline_tests.exchanges.worlds import NOW, world
 
 LAST_HOURS = Window(floor(NOW, HOUR) - 6 * HOUR, floor(NOW, HOUR))
 LENGTHS = {"1m": MINUTE, "5m": 5 * MINUTE, "1h": HOUR, "1d": DAY}

@@ -21,8 +21,8 @@ from vp_pipeline.exchanges.traits import TRAITS, shortest_depth, traits_of
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.windows import HOUR, Window, floor
-from vp_pipeline_tests.exchanges.conftest import NOW, ONCE, Traffic
-from vp_pipeline_tests.exchanges.worlds import world
+from vp_pipeline_tests.exchanges.conftest import ONCE, Traffic
+from vp_pipeline_tests.exchanges.worlds import NOW, world
 
 WINDOW = Window(floor(NOW, HOUR) - HOUR, floor(NOW, HOUR))
 

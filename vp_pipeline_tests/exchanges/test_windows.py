@@ -13,8 +13,8 @@ from vp_pipeline.exchanges.traits import TRAITS, traits_of
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, floor
-from vp_pipeline_tests.exchanges.conftest import NOW, ONCE, Traffic
-from vp_pipeline_tests.exchanges.worlds import truth, world
+from vp_pipeline_tests.exchanges.conftest import ONCE, Traffic
+from vp_pipeline_tests.exchanges.worlds import NOW, truth, world
 
 KRAKEN_DEPTH = timedelta(minutes=719)
 LOCAL = floor(datetime.now(UTC), MINUTE)

@@ -1,8 +1,10 @@
 """A sandbox to fetch from, its true candles, and its faults."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -12,9 +14,13 @@ from vp_pipeline.exchanges.frames import CANDLE_COLUMNS
 from vp_pipeline.exchanges.traits import TRAITS
 from vp_pipeline.sandbox.candles import MINUTE_MS, Market
 from vp_pipeline.sandbox.clock import Clock
+from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.sandbox.server import serve
 from vp_pipeline.sandbox.source import CandleSource
-from vp_pipeline.windows import Window, to_ms
+from vp_pipeline.windows import HOUR, Window, floor, to_ms
+
+NOW = datetime(2025, 3, 5, 12, 0, 30, tzinfo=UTC)
+WINDOW = Window(floor(NOW, HOUR) - HOUR, floor(NOW, HOUR))
 
 
 @dataclass
@@ -56,3 +62,15 @@ def truth(source: CandleSource, market: Market, window: Window, now_ms: int) -> 
     closed = candles.take(candles.open_time + MINUTE_MS <= now_ms)
     frame = pd.DataFrame({name: getattr(closed, name) for name in CANDLE_COLUMNS})
     return frame.assign(open_time=pd.to_datetime(frame["open_time"], unit="ms", utc=True))
+
+
+def run(source: GeneratedSource, work: Callable[[World], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with world(source, Clock(NOW, frozen=True)) as here:
+            await work(here)
+
+    asyncio.run(main())
+
+
+def one_market_each(here: World) -> list[tuple[str, str]]:
+    return [(exchange, here.markets(exchange)[0].symbol) for exchange in TRAITS]
