@@ -3,7 +3,16 @@
 Here belongs what is there and what is not; each part is in its own module.
 """
 
-from dagster import AssetsDefinition, Definitions, EnvVar, in_process_executor
+from collections.abc import Sequence
+
+from dagster import (
+    AssetsDefinition,
+    AssetSpec,
+    Definitions,
+    EnvVar,
+    in_process_executor,
+    map_asset_specs,
+)
 
 from vp_pipeline.assets import partitions, schedules
 from vp_pipeline.assets.aggregate import build_aggregate
@@ -43,10 +52,25 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
         timers.append(schedules.reports_schedule(report))
     store = postgres or PostgresIOManager(database_url=EnvVar("VP_DATABASE_URL"))
     return Definitions(
-        assets=[*assets, *retired_specs(settings)],
+        assets=_labelled([*assets, *retired_specs(settings)], settings.label),
         jobs=jobs,
         schedules=timers if settings.source != "replay" else [],
         # As "io_manager" it stores what assets return, as "postgres" the fetching steps call it.
         resources={"io_manager": store, "postgres": store},
         executor=in_process_executor,
+    )
+
+
+def _labelled(
+    assets: Sequence[AssetsDefinition | AssetSpec], label: str | None
+) -> Sequence[AssetsDefinition | AssetSpec]:
+    """Assets that say of themselves, as a tag and first of all, that they are not the market's."""
+    if label is None:
+        return assets
+    tag = {"data": label.split()[0].lower()}
+    return map_asset_specs(
+        lambda spec: spec.replace_attributes(
+            description=f"**{label}.** {spec.description}", tags={**spec.tags, **tag}
+        ),
+        assets,
     )

@@ -42,6 +42,7 @@ def test_the_shipped_catalog() -> None:
         node = graph.get(key)
         assert node.group_name != "default", key
         assert node.description, key
+        assert "data" not in node.tags, "live data need no label"
 
 
 def test_lineage_leads_from_candles_to_profile_and_from_bars_to_tearsheets(replayed: Replayed) -> None:
@@ -53,6 +54,14 @@ def test_lineage_leads_from_candles_to_profile_and_from_bars_to_tearsheets(repla
     assert {"aggregate/btc", "coverage", "candles/kraken/btc_usd"} <= upstream("volume_profile", "btc")
     assert upstream("tearsheets", "mean_reversion") == {"strategies", "daily_returns"}
     assert upstream("session_volatility") == {"klines/btcusdt", "klines/ethusdt"}
+
+
+def test_what_is_not_live_says_so_of_every_asset(replayed: Replayed) -> None:
+    graph = replayed.definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert (node.description or "").startswith("**RECORDED DATA.** "), key
+        assert node.tags["data"] == "recorded", key
 
 
 def test_partitions_of_a_recording_are_its_hours(replayed: Replayed) -> None:
