@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -17,10 +18,19 @@ SLOW = 60_000
 
 
 @pytest.fixture
-def page(browser: Browser) -> "Page":
+def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1500, "height": 1000}, accept_downloads=True)
     context.set_default_timeout(SLOW)
-    return context.new_page()
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def offline(browser: Browser) -> Iterator[Page]:
+    """A page of its own without a network: Dagster's page would complain of losing its server."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1000}, offline=True)
+    yield context.new_page()
+    context.close()
 
 
 def test_lineage_leads_from_the_wire_to_the_profile(running: Running, page: Page) -> None:
@@ -49,7 +59,9 @@ def test_a_click_materializes_and_the_log_tells_rows_and_reasons(running: Runnin
     expect(page.get_by_text("minutes_missing").first).to_be_visible()
 
 
-def test_the_tearsheet_is_downloaded_by_its_link(running: Running, page: Page, tmp_path: Path) -> None:
+def test_the_tearsheet_is_downloaded_by_its_link(
+    running: Running, page: Page, offline: Page, tmp_path: Path
+) -> None:
     page.goto(f"{running.dagster}/assets/tearsheets/mean_reversion")
     link = page.locator("a[href*='/artifacts/tearsheets/mean_reversion']").first
     address = link.get_attribute("href")
@@ -63,17 +75,17 @@ def test_the_tearsheet_is_downloaded_by_its_link(running: Running, page: Page, t
         artifact = artifacts.find(connection, "tearsheets/mean_reversion")
     assert artifact is not None
     assert hashlib.sha256(file.read_bytes()).hexdigest() == artifact.sha256
-    _opens_without_a_network(page, file, "Key Performance Metrics")
+    _opens(offline, file, "Key Performance Metrics")
 
 
-def test_a_profile_opens_without_a_network(running: Running, page: Page, tmp_path: Path) -> None:
+def test_a_profile_opens_without_a_network(running: Running, offline: Page, tmp_path: Path) -> None:
     with psycopg.connect(running.database_url) as connection:
         content = artifacts.content(connection, "volume_profile/btc", "2023-03-11")
     assert content is not None
     file = tmp_path / "profile.html"
     file.write_bytes(content)
-    _opens_without_a_network(page, file, "Point of control")
-    assert page.locator(".main-svg").count() > 0, "nothing is drawn"
+    _opens(offline, file, "Point of control")
+    assert offline.locator(".main-svg").count() > 0, "nothing is drawn"
 
 
 def test_the_site_shows_the_recording_as_such(running: Running, page: Page) -> None:
@@ -82,12 +94,12 @@ def test_the_site_shows_the_recording_as_such(running: Running, page: Page) -> N
     expect(page.locator(".main-svg").first).to_be_visible()
 
 
-def _opens_without_a_network(page: Page, file: Path, text: str) -> None:
+def _opens(page: Page, file: Path, text: str) -> None:
+    """The file shows the text, asks for nothing and complains of nothing."""
     asked: list[str] = []
     complaints: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.context.set_offline(True)
     page.goto(file.as_uri())
     expect(page.get_by_text(text).first).to_be_visible(timeout=SLOW)
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []

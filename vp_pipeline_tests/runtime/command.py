@@ -39,7 +39,7 @@ class Vp:
     def printed(self) -> str:
         return self._output.read_text()
 
-    def wait_for(self, text: str, seconds: float = 120) -> None:
+    def wait_for(self, text: str, seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.printed:
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.printed}"
@@ -51,7 +51,7 @@ class Vp:
         lines = [line.split() for line in self.printed.splitlines()]
         return next(line[1] for line in lines if line and line[0] == name)
 
-    def ended(self, seconds: float = 150) -> int:
+    def ended(self, seconds: float = 300) -> int:
         """The exit code, once it ends."""
         return self.process.wait(seconds)
 

@@ -15,7 +15,7 @@ from vp_pipeline.storage import embedded
 from vp_pipeline_tests.assets import recordings
 from vp_pipeline_tests.runtime.command import READY, STAYS, STOP_SECONDS, Vp, left_behind, postgres_of
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
