@@ -121,7 +121,8 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
                     yield _materialization(market, hour)
         _explain(context, selected, outcomes, report)
         if COVERAGE_KEY in context.selected_asset_keys:
-            missing = sum(hour.missing for hours in report.values() for hour in hours)
+            with transaction(postgres.database_url) as connection:
+                missing = coverage.minutes_missing(connection, window)
             yield MaterializeResult(asset_key=COVERAGE_KEY, metadata={"minutes_missing": missing})
 
     return candles

@@ -21,9 +21,10 @@ from vp_pipeline.windows import MINUTE, Window
 
 @dataclass(frozen=True)
 class DayProfile:
-    """The day's minutes that have a price, and what was made of them."""
+    """The day's minutes that have a price, how many have none, and what was made of the former."""
 
     minutes: pd.DataFrame
+    unpriced: int
     rows: PriceRows
     area: ValueArea
     profile: DocumentProfile
@@ -39,7 +40,7 @@ def compute(minutes: pd.DataFrame, day: Window, row_size: float) -> DayProfile:
     priced = of_day.dropna(subset=["close"])
     profile = document_profile(priced["close"].to_numpy(), priced["volume"].to_numpy())
     rows = volume_by_price(priced, row_size)
-    return DayProfile(priced, rows, value_area(rows), profile)
+    return DayProfile(priced, len(of_day) - len(priced), rows, value_area(rows), profile)
 
 
 def levels(result: DayProfile) -> dict[str, Any]:
@@ -50,6 +51,7 @@ def levels(result: DayProfile) -> dict[str, Any]:
         "val": result.area.val,
         "volume": float(result.rows.volume.sum()),
         "minutes": len(result.minutes),
+        "minutes_without_price": result.unpriced,
         "nodes": len(result.profile.peaks),
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.windows import Window
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,13 @@ def record(connection: Connection, hours: Iterable[HourCoverage]) -> None:
             " IS DISTINCT FROM (excluded.expected, excluded.got, excluded.reason)",
             [(h.market_id, h.hour, h.expected, h.got, h.reason, h.answered) for h in hours],
         )
+
+
+def minutes_missing(connection: Connection, window: Window) -> int:
+    """Closed minutes of the window without a candle, over all markets."""
+    row = connection.execute(
+        "SELECT coalesce(sum(greatest(expected - got, 0)), 0)::bigint FROM coverage"
+        " WHERE hour >= %s AND hour < %s",
+        [window.start, window.end],
+    ).fetchone()
+    return int(row[0]) if row is not None else 0

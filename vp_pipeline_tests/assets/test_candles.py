@@ -9,7 +9,7 @@ from dagster import AssetKey
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import AGGREGATE, COVERAGE, MARKET_CANDLE
-from vp_pipeline.windows import HOUR
+from vp_pipeline.windows import HOUR, Window
 from vp_pipeline_tests.assets.conftest import Replayed
 from vp_pipeline_tests.assets.recordings import END, SPOT, START
 
@@ -76,6 +76,16 @@ def test_coverage_accounts_for_every_minute(replayed: Replayed) -> None:
     short = coverage["got"] < coverage["expected"]
     assert set(coverage.loc[short, "reason"]) == {"the exchange has no candle"}
     assert set(coverage.loc[~short, "reason"]) == {""}
+
+
+def test_coverage_alone_counts_what_all_markets_miss(replayed: Replayed) -> None:
+    result = replayed.run("tick", START, only=[AssetKey("coverage")])
+    (event,) = (e for e in result.all_events if e.is_step_materialization)
+    with transaction(replayed.url) as connection:
+        coverage = rows.read(connection, COVERAGE, {}, Window(START, START + HOUR))
+    missing = int((coverage["expected"] - coverage["got"]).sum())
+    assert missing > 0
+    assert event.materialization.metadata["minutes_missing"].value == missing
 
 
 def test_materializing_again_changes_no_byte(replayed: Replayed) -> None:
