@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.own_data.errors import CandleFileError
+from vp_pipeline.own_data.errors import DataFileError
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -17,13 +17,11 @@ def bar_length(path: Path, candles: pd.DataFrame) -> pd.Timedelta:
     """The median spacing of open_time, the lower one of two.
 
     Raises:
-        CandleFileError: there is only one candle.
+        DataFileError: there is only one candle.
     """
     steps = np.sort(np.diff(candles["open_time"].to_numpy()))
     if len(steps) == 0:
-        raise CandleFileError(
-            f"{path} has one candle, so the length of its bars is unknown: give two or more"
-        )
+        raise DataFileError(f"{path} has one candle, so the length of its bars is unknown: give two or more")
     return pd.Timedelta(steps[(len(steps) - 1) // 2])
 
 

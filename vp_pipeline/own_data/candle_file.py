@@ -18,7 +18,7 @@ import pandas as pd
 from vp_pipeline.analytics.price_rows import Floats
 from vp_pipeline.own_data import open_time
 from vp_pipeline.own_data.csv_lines import csv_lines
-from vp_pipeline.own_data.errors import CandleFileError
+from vp_pipeline.own_data.errors import DataFileError
 
 PRICES = ("open", "high", "low", "close")
 AMOUNTS = ("volume", "trades", "taker_buy_volume")
@@ -35,8 +35,8 @@ class _Columns:
     times: list[str] = field(default_factory=list)
     lines: "array[int]" = field(default_factory=lambda: array("q"))
 
-    def refuse(self, row: int, said: str) -> CandleFileError:
-        return CandleFileError(f"{self.path}, line {self.lines[row]}: {said}")
+    def refuse(self, row: int, said: str) -> DataFileError:
+        return DataFileError(f"{self.path}, line {self.lines[row]}: {said}")
 
     def refuse_first(self, wrong: npt.NDArray[np.bool_], said: Callable[[int], str]) -> None:
         """Raise for the first candle that is wrong, if any."""
@@ -61,7 +61,7 @@ def read_candles(
         prices are positive, open and close within low to high, amounts not negative.
 
     Raises:
-        CandleFileError: anything else, with file, line and remedy.
+        DataFileError: anything else, with file, line and remedy.
     """
     read = _columns(path, required, f"{purpose} needs: {remedy}")
     columns: dict[str, pd.Series] = {}
@@ -79,20 +79,20 @@ def _columns(path: Path, required: Collection[str], wanted: str) -> _Columns:
     numbered = csv_lines(path)
     _, header = next(numbered, (1, []))
     if not header:
-        raise CandleFileError(f"{path} is empty: its first line has to name the columns")
+        raise DataFileError(f"{path} is empty: its first line has to name the columns")
     names = [name.strip().lower() for name in header]
     known = {name: at for at, name in enumerate(names) if name in ("open_time", *PRICES, *AMOUNTS)}
     for name in known:
         if names.count(name) > 1:
-            raise CandleFileError(f"{path}, line 1: column {name} is there twice: keep one of them")
+            raise DataFileError(f"{path}, line 1: column {name} is there twice: keep one of them")
     missing = [name for name in required if name not in known]
     if missing:
-        raise CandleFileError(f"{path}, line 1: no column {', '.join(missing)}, which {wanted}")
+        raise DataFileError(f"{path}, line 1: no column {', '.join(missing)}, which {wanted}")
     read = _Columns(path, {name: array("d") for name in known if name != "open_time"})
     batch: list[list[str]] = []
     for line, row in numbered:
         if len(row) != len(names):
-            raise CandleFileError(
+            raise DataFileError(
                 f"{path}, line {line}: {len(row)} values for {len(names)} columns: complete or remove it"
             )
         read.lines.append(line)
@@ -101,7 +101,7 @@ def _columns(path: Path, required: Collection[str], wanted: str) -> _Columns:
             _add(read, known, batch)
             batch.clear()
     if not read.lines:
-        raise CandleFileError(f"{path} has no candles: add a line for each below the column names")
+        raise DataFileError(f"{path} has no candles: add a line for each below the column names")
     _add(read, known, batch)
     return read
 

@@ -1,7 +1,7 @@
 """Reads the lines of a CSV file one after the other, plain or gzipped.
 
-Here belongs what a file can have wrong as text; what its cells mean is in `candle_file`. No more than a
-line is held, so that a year of minutes is read on a small machine.
+Here belongs what a file can have wrong as text; what its cells mean is in `candle_file` and `table_file`.
+No more than a line is held, so that a year of minutes is read on a small machine.
 """
 
 import csv
@@ -11,27 +11,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from vp_pipeline.own_data.errors import CandleFileError
+from vp_pipeline.own_data.errors import DataFileError
 
 
 def csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line with its number; empty lines at the end of the file are none.
 
     Raises:
-        CandleFileError: the file cannot be read, or is no gzip, UTF-8 or CSV.
+        DataFileError: the file cannot be read, or is no gzip, UTF-8 or CSV.
     """
     try:
         with _opened(path) as file:
             yield from _rows(path, file)
     except UnicodeDecodeError as error:
         said = f"{path}, line {_undecodable_line(path)}: not UTF-8 text: save the file as UTF-8"
-        raise CandleFileError(said) from error
+        raise DataFileError(said) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise CandleFileError(
+        raise DataFileError(
             f"{path} is no complete gzip file: gzip it again, or drop .gz from its name if it is text"
         ) from error
     except OSError as error:
-        raise CandleFileError(f"cannot read {path} ({error.strerror}): give a file you may read") from error
+        raise DataFileError(f"cannot read {path} ({error.strerror}): give a file you may read") from error
 
 
 def _opened(path: Path) -> TextIO:
@@ -41,7 +41,7 @@ def _opened(path: Path) -> TextIO:
 
 
 def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(file, strict=True)
+    reader = csv.reader(file, strict=True, skipinitialspace=True)
     line = 1
     empty: list[int] = []
     try:
@@ -55,7 +55,7 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
                 empty.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise CandleFileError(f"{path}, line {line}: not CSV ({error}): check its quotes") from error
+        raise DataFileError(f"{path}, line {line}: not CSV ({error}): check its quotes") from error
 
 
 def _undecodable_line(path: Path) -> int:

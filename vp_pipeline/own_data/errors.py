@@ -7,5 +7,5 @@ click's usage errors, exit code 2.
 import click
 
 
-class CandleFileError(click.ClickException):
+class DataFileError(click.ClickException):
     """The file cannot be used; the message says which, where and what to do."""

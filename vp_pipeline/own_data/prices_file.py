@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.own_data.table_file import Table, TableFileError, number, read_table
+from vp_pipeline.own_data.errors import DataFileError
+from vp_pipeline.own_data.table_file import Table, number, read_table
 
 MIN_ROWS = 3
 """Two returns."""
@@ -20,11 +21,11 @@ def read_closes(path: Path) -> pd.DataFrame:
     A cell may be empty or NaN before a symbol's listing and after its delisting; between, none may.
 
     Raises:
-        TableFileError: anything else, with file, line and remedy.
+        DataFileError: anything else, with file, line and remedy.
     """
     table = read_table(path)
     if len(table.lines) < MIN_ROWS:
-        raise TableFileError(
+        raise DataFileError(
             f"{path} has {len(table.lines)} rows: statistics need at least {MIN_ROWS} closes, add more"
         )
     return pd.DataFrame({name: _closes(table, name) for name in table.columns}, index=table.dates)
@@ -42,7 +43,7 @@ def _closes(table: Table, symbol: str) -> list[float]:
         values.append(value)
     known = np.flatnonzero(~np.isnan(values))
     if known.size < 2:
-        raise TableFileError(
+        raise DataFileError(
             f"{table.path}, line 1: {symbol} has fewer than two closes: add some or remove the column"
         )
     gaps = np.flatnonzero(np.diff(known) > 1)

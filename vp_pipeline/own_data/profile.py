@@ -15,7 +15,7 @@ from vp_pipeline.analytics.nodes import Node, VolumeNodes, volume_nodes
 from vp_pipeline.analytics.price_rows import Placement, PriceRows, volume_by_price
 from vp_pipeline.analytics.value_area import Rule, ValueArea, value_area
 from vp_pipeline.own_data.candle_file import PRICES, read_candles
-from vp_pipeline.own_data.errors import CandleFileError
+from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.output import columns, number, write_page
 
 ROWS = 100
@@ -55,7 +55,7 @@ def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, s
     """Read the file and compute its profile.
 
     Raises:
-        CandleFileError: the file cannot be used, has no volume, or needs too many rows of that size.
+        DataFileError: the file cannot be used, has no volume, or needs too many rows of that size.
     """
     needed = ("close",) if placement == "close" else ("low", "high")
     remedy = "add it" if placement == "close" else "with close and volume alone use --placement close"
@@ -65,9 +65,9 @@ def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, s
         rows = _trimmed(volume_by_price(candles, size, placement))
         area = value_area(rows, share, rule)
     except NotEnoughData as error:
-        raise CandleFileError(f"{path}: {error}: give candles with volume") from error
+        raise DataFileError(f"{path}: {error}: give candles with volume") from error
     except ValueError as error:
-        raise CandleFileError(f"{path}: {error} (--row)") from error
+        raise DataFileError(f"{path}: {error} (--row)") from error
     try:
         nodes = volume_nodes(rows)
     except NotEnoughData:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.own_data.table_file import Table, TableFileError, number, read_table
+from vp_pipeline.own_data.errors import DataFileError
+from vp_pipeline.own_data.table_file import Table, number, read_table
 
 MIN_ROWS = 2
 PERCENT_FROM = 0.5
@@ -19,11 +20,11 @@ def read_returns(path: Path) -> pd.DataFrame:
     """The returns, a column for each of the file's but the dates: they are the index (UTC, ascending).
 
     Raises:
-        TableFileError: anything but returns as fractions above -1, with file, line and remedy.
+        DataFileError: anything but returns as fractions above -1, with file, line and remedy.
     """
     table = read_table(path)
     if len(table.lines) < MIN_ROWS:
-        raise TableFileError(f"{path} has one row: statistics need at least {MIN_ROWS} returns, add more")
+        raise DataFileError(f"{path} has one row: statistics need at least {MIN_ROWS} returns, add more")
     return pd.DataFrame({name: _returns(table, name) for name in table.columns}, index=table.dates)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from vp_pipeline.analytics.benchmark import Comparison, compare
 from vp_pipeline.analytics.costs import break_even_bps, net_returns
 from vp_pipeline.analytics.performance import Performance, performance
+from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.statistics import (
     Json,
     Statistics,
@@ -26,7 +27,6 @@ from vp_pipeline.own_data.statistics import (
     statistics,
     table_rows,
 )
-from vp_pipeline.own_data.table_file import TableFileError
 
 FEES_ASSUMPTION = (
     "Returns do not tell what was traded: each row whose return is not 0 is taken as the whole wealth traded"
@@ -79,7 +79,7 @@ def returns_report(
         trials: variants tried in all, by default the columns.
 
     Raises:
-        TableFileError: fees that take everything.
+        DataFileError: fees that take everything.
     """
     gross = returns.drop(columns=[benchmark] if benchmark else [])
     traded = gross.ne(0).astype(float)
@@ -104,7 +104,7 @@ def _net(path: Path, gross: pd.Series, traded: pd.Series, fees_bps: float) -> pd
     try:
         return net_returns(gross, traded, fees_bps)
     except ValueError as error:
-        raise TableFileError(f"{path}, column {gross.name}: {error}: lower --fees-bps") from error
+        raise DataFileError(f"{path}, column {gross.name}: {error}: lower --fees-bps") from error
 
 
 def json_of(report: ReturnsReport) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from vp_pipeline.analytics.session_hours import HOURS, Preset
 from vp_pipeline.analytics.sessions import SessionTable, session_table
 from vp_pipeline.own_data.bars import bar_length, named
 from vp_pipeline.own_data.candle_file import read_candles
-from vp_pipeline.own_data.errors import CandleFileError
+from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.output import columns, number, write_page
 
 _NEEDED = ("open_time", "open", "close", "volume")
@@ -22,7 +22,7 @@ def make(path: Path, preset: Preset) -> tuple[pd.DataFrame, SessionTable]:
     """The bars of the file, with every column the table reads, and the table.
 
     Raises:
-        CandleFileError: the file cannot be used, or its bars are not of one length.
+        DataFileError: the file cannot be used, or its bars are not of one length.
     """
     candles = read_candles(path, _NEEDED, "vp sessions")
     bars = candles.assign(**{name: np.nan for name in ("trades", "taker_buy_volume") if name not in candles})
@@ -30,7 +30,7 @@ def make(path: Path, preset: Preset) -> tuple[pd.DataFrame, SessionTable]:
     early = (bars["open_time"].diff() < bar).to_numpy()
     if early.any():
         at = bars["open_time"].iloc[int(np.argmax(early))]
-        raise CandleFileError(
+        raise DataFileError(
             f"{path}: by the median spacing its bars are {named(bar)} ones, but the bar of"
             f" {at:%Y-%m-%d %H:%M:%S} UTC opens sooner after the one before: give bars of one length,"
             " filled in if most are missing"

@@ -12,6 +12,7 @@ import pandas as pd
 from vp_pipeline.analytics.costs import break_even_bps, net_returns, turnover
 from vp_pipeline.analytics.performance import Performance, performance
 from vp_pipeline.analytics.strategies import STRATEGIES, Strategy, strategy_returns
+from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.statistics import (
     Json,
     Statistics,
@@ -25,7 +26,6 @@ from vp_pipeline.own_data.statistics import (
     statistics,
     table_rows,
 )
-from vp_pipeline.own_data.table_file import TableFileError
 
 LOOKS_AHEAD = "LOOKS AHEAD: its weights use returns of later days, so nobody could have held them."
 FIRST_ROW = (
@@ -73,7 +73,7 @@ def strategy_report(
         periods_per_year: to annualise with.
 
     Raises:
-        TableFileError: fees that take everything.
+        DataFileError: fees that take everything.
     """
     returns = closes.pct_change(fill_method=None)
     runs = {key: _run(path, returns, key, fees_bps) for key in STRATEGIES}
@@ -100,7 +100,7 @@ def _run(path: Path, returns: pd.DataFrame, name: str, fees_bps: float) -> _Run:
     try:
         net = net_returns(gross, traded, fees_bps)
     except ValueError as error:
-        raise TableFileError(f"{path}, strategy {name}: {error}: lower --fees-bps") from error
+        raise DataFileError(f"{path}, strategy {name}: {error}: lower --fees-bps") from error
     return _Run(weights.iloc[1:], gross, traded, net)
 
 

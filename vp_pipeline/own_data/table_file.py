@@ -1,25 +1,20 @@
 """Reads a table of dates and columns, strictly.
 
-Here belongs what any such file can have wrong: its bytes, header, dates and number of cells. What the cells
-mean is read in `returns_file` and `prices_file`.
+Here belongs what any such file can have wrong: its header, dates and number of cells. The file as text is in
+`csv_lines`; what the cells mean is read in `returns_file` and `prices_file`.
 """
 
-import csv
-import io
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
 import pandas as pd
 
+from vp_pipeline.own_data.csv_lines import csv_lines
+from vp_pipeline.own_data.errors import DataFileError
+
 DATE_NAMES = ("date", "day", "time", "datetime", "timestamp")
-
-
-class TableFileError(click.ClickException):
-    """The file cannot be used; the message says which, where and what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +26,9 @@ class Table:
     columns: dict[str, list[str]]
     lines: list[int]
 
-    def refuse(self, row: int, said: str) -> TableFileError:
+    def refuse(self, row: int, said: str) -> DataFileError:
         """The error of a row."""
-        return TableFileError(f"{self.path}, line {self.lines[row]}: {said}")
+        return DataFileError(f"{self.path}, line {self.lines[row]}: {said}")
 
 
 def read_table(path: Path) -> Table:
@@ -43,15 +38,15 @@ def read_table(path: Path) -> Table:
     ISO 8601, and UTC if they have no offset. Empty lines are skipped.
 
     Raises:
-        TableFileError: anything else, with file, line and remedy.
+        DataFileError: anything else, with file, line and remedy.
     """
-    numbered = _rows(path)
+    numbered = ((line, row) for line, row in csv_lines(path) if row)
     line, header = next(numbered, (1, []))
     names = [name.strip() for name in header]
     if not names:
-        raise TableFileError(f"{path} is empty: its first line has to name the columns")
+        raise DataFileError(f"{path} is empty: its first line has to name the columns")
     if len(names) == 1:
-        raise TableFileError(
+        raise DataFileError(
             f"{path}, line {line}: one column only: name the dates and at least one more, with commas between"
         )
     date_at = _date_column(path, line, names)
@@ -59,11 +54,11 @@ def read_table(path: Path) -> Table:
     for line, row in numbered:
         if len(row) != len(names):
             said = f"{len(row)} cells under {len(names)} column names: complete the line or remove it"
-            raise TableFileError(f"{path}, line {line}: {said}")
+            raise DataFileError(f"{path}, line {line}: {said}")
         lines.append(line)
         rows.append([cell.strip() for cell in row])
     if not rows:
-        raise TableFileError(f"{path} has no rows below its column names: add a line for each date")
+        raise DataFileError(f"{path} has no rows below its column names: add a line for each date")
     columns = {name: [row[at] for row in rows] for at, name in enumerate(names) if at != date_at}
     return Table(path, _dates(path, lines, [row[date_at] for row in rows]), columns, lines)
 
@@ -78,41 +73,19 @@ def number(text: str) -> float | None:
     return value if math.isfinite(value) and "_" not in text else None
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each row that is not empty, with the number of its first line."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise TableFileError(f"cannot read {path} ({error.strerror}): name a file you may read") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise TableFileError(f"{path}, line {line}: not UTF-8 text: save the file as CSV in UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
-    line = 1
-    try:
-        for row in reader:
-            if row:
-                yield line, row
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise TableFileError(f"{path}, line {line}: not CSV ({error}): check its quotes") from error
-
-
 def _date_column(path: Path, line: int, names: list[str]) -> int:
     """The place of the dates; checks the names of all."""
     dates = [at for at, name in enumerate(names) if name.lower() in DATE_NAMES or (not name and at == 0)]
     for at, name in enumerate(names):
         if not name and at not in dates:
-            raise TableFileError(f"{path}, line {line}: column {at + 1} has no name: name it or remove it")
+            raise DataFileError(f"{path}, line {line}: column {at + 1} has no name: name it or remove it")
         if name in names[:at]:
-            raise TableFileError(f"{path}, line {line}: column {name!r} is there twice: rename or remove one")
+            raise DataFileError(f"{path}, line {line}: column {name!r} is there twice: rename or remove one")
     if not dates:
-        raise TableFileError(f"{path}, line {line}: no column 'date': name the column of the dates so")
+        raise DataFileError(f"{path}, line {line}: no column 'date': name the column of the dates so")
     if len(dates) > 1:
         both = " and ".join(repr(names[at]) for at in dates[:2])
-        raise TableFileError(f"{path}, line {line}: {both} may both be the dates: remove or rename one")
+        raise DataFileError(f"{path}, line {line}: {both} may both be the dates: remove or rename one")
     return dates[0]
 
 
@@ -125,12 +98,12 @@ def _dates(path: Path, lines: list[int], texts: list[str]) -> pd.DatetimeIndex:
             said = (
                 f"{text!r} is not a date: write it as 2024-01-31" if text else "the date is missing: add it"
             )
-            raise TableFileError(f"{path}, line {line}: {said}") from None
+            raise DataFileError(f"{path}, line {line}: {said}") from None
         date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
         if found and date == found[-1]:
-            raise TableFileError(f"{path}, line {line}: the date {text} is there twice: keep one of the rows")
+            raise DataFileError(f"{path}, line {line}: the date {text} is there twice: keep one of the rows")
         if found and date < found[-1]:
-            raise TableFileError(
+            raise DataFileError(
                 f"{path}, line {line}: {text} comes after a later date: sort the rows by date"
             )
         found.append(date)

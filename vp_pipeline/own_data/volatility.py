@@ -43,7 +43,7 @@ def make(path: Path, estimator: str, window: int, periods_per_year: float) -> Fi
     """Read the file and compute its volatility.
 
     Raises:
-        CandleFileError: the file cannot be used.
+        DataFileError: the file cannot be used.
         ValueError: the window is too short for the estimator.
     """
     candles = read_candles(path, ESTIMATORS[estimator].columns, f"--estimator {estimator}")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vp_pipeline.own_data.candle_file import read_candles
-from vp_pipeline.own_data.errors import CandleFileError
+from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline_tests.own_data.candle_files import FOUR_HOURS, HEADER, refused, write
 
 
@@ -51,11 +51,11 @@ def test_lines_are_counted_in_files_longer_than_a_batch(tmp_path: Path) -> None:
     assert candles["volume"].tolist() == list(range(25_000))
     lines[20_123] = "101,x"
     path = write(tmp_path, "close,volume", *lines)
-    with pytest.raises(CandleFileError, match=re.escape(f"{path}, line 20125: volume is 'x'")):
+    with pytest.raises(DataFileError, match=re.escape(f"{path}, line 20125: volume is 'x'")):
         read(path)
     lines[20_123] = "0,1"
     path = write(tmp_path, "close,volume", *lines)
-    with pytest.raises(CandleFileError, match=re.escape(f"{path}, line 20125: close is 0, not positive")):
+    with pytest.raises(DataFileError, match=re.escape(f"{path}, line 20125: close is 0, not positive")):
         read(path)
 
 
@@ -122,7 +122,7 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, lines: list[str], s
 
 def test_lines_are_counted_through_quoted_line_breaks(tmp_path: Path) -> None:
     path = write(tmp_path, "note,close,volume", '"one\ntwo",1,2', "a,x,2")
-    with pytest.raises(CandleFileError, match=re.escape(f"{path}, line 4: close is 'x'")):
+    with pytest.raises(DataFileError, match=re.escape(f"{path}, line 4: close is 'x'")):
         read(path)
 
 

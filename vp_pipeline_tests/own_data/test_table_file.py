@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.prices_file import read_closes
 from vp_pipeline.own_data.returns_file import read_returns
-from vp_pipeline.own_data.table_file import TableFileError
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -70,7 +70,7 @@ WRONG = {
 def test_what_is_wrong_with_returns_is_said_with_its_line(tmp_path: Path, case: str) -> None:
     text, line, said = WRONG[case]
     path = written(tmp_path, text)
-    with pytest.raises(TableFileError, match=re.escape(said)) as refused:
+    with pytest.raises(DataFileError, match=re.escape(said)) as refused:
         read_returns(path)
     message = refused.value.message
     assert message.startswith(f"{path}, line {line}: " if line else f"{path} ")
@@ -78,11 +78,11 @@ def test_what_is_wrong_with_returns_is_said_with_its_line(tmp_path: Path, case: 
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TableFileError, match="line 2: not UTF-8 text"):
+    with pytest.raises(DataFileError, match="line 2: not UTF-8 text"):
         read_returns(written(tmp_path, b"date,a\n2024-01-01,\xff\n"))
-    with pytest.raises(TableFileError, match=r"cannot read .*nowhere\.csv \(No such file"):
+    with pytest.raises(DataFileError, match=r"cannot read .*nowhere\.csv \(No such file"):
         read_returns(tmp_path / "nowhere.csv")
-    with pytest.raises(TableFileError, match=r"cannot read .* \(Is a directory\)"):
+    with pytest.raises(DataFileError, match=r"cannot read .* \(Is a directory\)"):
         read_returns(tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_whatever_the_bytes_it_is_a_table_or_a_sentence(tmp_path: Path, body: by
     for read in (read_returns, read_closes):
         try:
             table = read(path)
-        except TableFileError as error:
+        except DataFileError as error:
             refusals.append(error.message)
         else:
             assert table.index.is_monotonic_increasing
@@ -132,6 +132,6 @@ WRONG_PRICES = {
 def test_what_is_wrong_with_prices_is_said_with_its_line(tmp_path: Path, case: str) -> None:
     text, line, said = WRONG_PRICES[case]
     path = written(tmp_path, text)
-    with pytest.raises(TableFileError, match=re.escape(said)) as refused:
+    with pytest.raises(DataFileError, match=re.escape(said)) as refused:
         read_closes(path)
     assert refused.value.message.startswith(f"{path}, line {line}: " if line else f"{path} ")
