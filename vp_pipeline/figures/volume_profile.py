@@ -61,8 +61,10 @@ def volume_profile_figure(
     figure.update_yaxes(range=[low, high], tickformat=",")
     figure.update_yaxes(title_text=f"Price ($), rows of {rows.row_size:,g}", col=1)
     figure.update_xaxes(tickangle=0)
-    figure.update_xaxes(title_text=f"Time (UTC), {_span(minutes)} candles", nticks=6, col=1)
-    figure.update_xaxes(title_text="Volume (base units)", rangemode="tozero", nticks=4, col=2)
+    figure.update_xaxes(title_text=f"UTC, {_span(minutes)} candles", nticks=6, col=1)
+    # As low as the title of the other axis, whose labels have two lines that reach below this one on a phone.
+    volume_title = {"text": "Volume (base units)", "standoff": 32}
+    figure.update_xaxes(title=volume_title, rangemode="tozero", nticks=4, col=2)
     return figure
 
 
