@@ -51,6 +51,13 @@ class Settings(BaseSettings):
         default=None, description="First hour of the live partitions; the start of last month if not set."
     )
 
+    refetch_minutes: int = Field(
+        default=5, ge=0, le=60, description="How many of the last closed minutes each tick fetches again."
+    )
+    heal_seconds: float = Field(
+        default=120, ge=0, le=600, description="After how many seconds a tick begins no further gap."
+    )
+
     @field_validator("hourly_start")
     @classmethod
     def _whole_hour(cls, value: datetime | None) -> datetime | None:
