@@ -16,10 +16,29 @@ ALLOWED = {
     "storage": {"windows"},
     "figures": {"analytics"},
     "own_data": {"analytics", "figures"},
-    "sandbox": set[str](),
-    "assets": {"analytics", "catalog", "exchanges", "figures", "settings", "storage", "windows"},
+    "recordings": set[str](),
+    "sandbox": {"recordings"},
+    "assets": {
+        "analytics",
+        "catalog",
+        "exchanges",
+        "figures",
+        "recordings",
+        "settings",
+        "storage",
+        "windows",
+    },
     "site": {"analytics", "catalog", "figures", "settings", "storage", "windows"},
-    "runtime": {"assets.keys", "catalog", "exchanges", "sandbox", "settings", "storage", "windows"},
+    "runtime": {
+        "assets.keys",
+        "catalog",
+        "exchanges",
+        "recordings",
+        "sandbox",
+        "settings",
+        "storage",
+        "windows",
+    },
 }
 # Of the outside world: where Dagster may be known, and who does no I/O.
 KNOW_DAGSTER = {"assets", "storage", "runtime"}

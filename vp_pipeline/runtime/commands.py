@@ -144,8 +144,9 @@ def _demo_options() -> Options:
 
 def _replay_options(folder: Path) -> Options:
     """A home of its own for each state of a recording."""
+    from vp_pipeline.recordings.folder import RecordingError, scan
     from vp_pipeline.runtime.replay import write_markets_file
-    from vp_pipeline.sandbox.recording import RecordingError, scan
+    from vp_pipeline.sandbox.replay import left_out_note, servable
 
     folder = folder.resolve()
     try:
@@ -154,12 +155,17 @@ def _replay_options(folder: Path) -> Options:
         raise click.ClickException(str(error)) from error
     for path in recording.ignored:
         console.print(f"not part of a recording, left out: {path.relative_to(folder)}", markup=False)
+    played, left_out = servable(recording)
+    for series in left_out:
+        console.print(left_out_note(series), markup=False)
+    if not played.spot and not played.klines:
+        raise click.ClickException(f"nothing in {folder} is of an exchange that the sandbox can play")
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*"))]
     digest = hashlib.sha256(repr(files).encode()).hexdigest()[:8]
     home = UserSettings().home_or(f"replay-{folder.name}-{digest}")
     markets_file = home / "markets.toml"
     try:
-        write_markets_file(recording, markets_file)
+        write_markets_file(played, markets_file)
     except OSError as error:
         raise StartError(
             f"{markets_file} cannot be written ({error.strerror}): "

@@ -1,7 +1,7 @@
 """A recording as a platform of its own: the markets file that describes it.
 
 Here belongs deriving instruments, leads and spans from the recorded files. Reading and checking the
-files is in `sandbox.recording`; serving them in `sandbox.replay`.
+files is in `recordings`; serving them in `sandbox.replay`.
 """
 
 import math
@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from vp_pipeline.catalog import SHIPPED, load_catalog
-from vp_pipeline.sandbox.recording import KlineSeries, Recording, SpotSeries
+from vp_pipeline.recordings.folder import KlineSeries, Recording, SpotSeries
+from vp_pipeline.sandbox.replay import servable
 from vp_pipeline.windows import Window
 
 # The strategies' history begins here, as the published tables do, unless the recording begins later.
@@ -19,7 +20,8 @@ PREFERRED_LEAD = ("binance", "USDT")
 
 
 def write_markets_file(recording: Recording, path: Path) -> None:
-    """Write the markets file of a recording: its markets, series and the time they cover."""
+    """Write the markets file of a recording: its markets that can be played, series, the time they cover."""
+    recording, _ = servable(recording)
     lines = [f"# The markets of a recording. Written from the files of {recording.folder}", ""]
     spot = sorted(recording.spot, key=lambda s: (s.base, s.exchange, s.quote))
     for base in dict.fromkeys(series.base for series in spot):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
+from vp_pipeline.recordings.folder import RecordingError, scan
 from vp_pipeline.sandbox.clock import Clock, parse_instant
 from vp_pipeline.sandbox.generator import GeneratedSource
-from vp_pipeline.sandbox.recording import RecordingError, scan
-from vp_pipeline.sandbox.replay import ReplaySource
+from vp_pipeline.sandbox.replay import ReplaySource, left_out_note
 from vp_pipeline.sandbox.server import run
 from vp_pipeline.sandbox.source import CandleSource
 
@@ -77,9 +77,12 @@ def _source(seed: int, replay: Path | None) -> CandleSource:
     if replay is None:
         return GeneratedSource(seed)
     try:
-        return ReplaySource(scan(replay))
+        source = ReplaySource(scan(replay))
     except RecordingError as error:
         raise click.ClickException(str(error)) from error
+    for series in source.left_out:
+        click.echo(left_out_note(series), err=True)
+    return source
 
 
 def _write_port(port_file: Path, port: int) -> None:

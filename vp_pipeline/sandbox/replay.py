@@ -1,21 +1,37 @@
 """The recorded source: a recording's candles, each from the moment it closed and not before.
 
 What was not recorded is not made up: a missing minute stays missing, an open candle is left out (how it
-stood is not known), and an interval that was not recorded has no candles.
+stood is not known), and an interval that was not recorded has no candles. A recorded exchange whose wire
+format nobody here speaks is not served.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from vp_pipeline.recordings.candle_file import COLUMNS
+from vp_pipeline.recordings.folder import Recording, SpotSeries
 from vp_pipeline.sandbox.candles import FUTURES, MINUTE_MS, STEPS_MS, Candles, Market, concatenate, empty
-from vp_pipeline.sandbox.recorded_file import COLUMNS
-from vp_pipeline.sandbox.recording import Recording
 from vp_pipeline.sandbox.source import Label
+from vp_pipeline.sandbox.wire import SPOT_EXCHANGES
 
 _Name = tuple[str, str]  # exchange, symbol
+
+
+def servable(recording: Recording) -> tuple[Recording, tuple[SpotSeries, ...]]:
+    """The recording without the spot series of exchanges that the sandbox cannot play, and those series."""
+    played = tuple(series for series in recording.spot if series.exchange in SPOT_EXCHANGES)
+    left_out = tuple(series for series in recording.spot if series.exchange not in SPOT_EXCHANGES)
+    return replace(recording, spot=played), left_out
+
+
+def left_out_note(series: SpotSeries) -> str:
+    """Why a recorded series is not served, for people."""
+    path = series.path.relative_to(series.path.parent.parent)
+    return f"the sandbox does not speak the format of {series.exchange}, left out: {path}"
 
 
 class ReplaySource:
@@ -24,6 +40,7 @@ class ReplaySource:
     label: Label = "recorded"
 
     def __init__(self, recording: Recording) -> None:
+        recording, self.left_out = servable(recording)
         self._folder = recording.folder
         blocks: dict[_Name, dict[int, list[Candles]]] = defaultdict(lambda: defaultdict(list))
         for spot in sorted(recording.spot, key=lambda series: series.start):

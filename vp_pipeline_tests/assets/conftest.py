@@ -10,9 +10,9 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 
 from vp_pipeline.assets.build import build_defs
 from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, range_tags
+from vp_pipeline.recordings.folder import scan
 from vp_pipeline.runtime.replay import write_markets_file
 from vp_pipeline.sandbox.clock import Clock
-from vp_pipeline.sandbox.recording import scan
 from vp_pipeline.sandbox.replay import ReplaySource
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import PostgresIOManager

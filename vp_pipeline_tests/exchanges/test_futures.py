@@ -16,10 +16,10 @@ from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.futures import EXCHANGE, KLINE_COLUMNS, FuturesClient
 from vp_pipeline.exchanges.patience import Patience
+from vp_pipeline.recordings.folder import scan
 from vp_pipeline.sandbox.candles import STEPS_MS
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
-from vp_pipeline.sandbox.recording import scan
 from vp_pipeline.sandbox.replay import ReplaySource
 from vp_pipeline.sandbox.source import CandleSource
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, floor, to_ms

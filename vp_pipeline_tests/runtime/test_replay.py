@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from vp_pipeline.catalog import Catalog, load_catalog
+from vp_pipeline.recordings.folder import scan
 from vp_pipeline.runtime.replay import write_markets_file
-from vp_pipeline.sandbox.recording import scan
+from vp_pipeline.sandbox.replay import ReplaySource, left_out_note
 
 START = datetime(2025, 3, 4, 20, tzinfo=UTC)
 
@@ -47,6 +48,16 @@ def test_binances_usdt_market_leads_whatever_its_volume(folder: Path) -> None:
     assert catalog.instruments["BTC"].lead == "binance BTC/USDT"
     assert catalog.instruments["BTC"].row_size == 10
     assert [market.name for market in catalog.live_markets()] == ["binance BTC/USDT", "kraken BTC/USD"]
+
+
+def test_an_exchange_that_nobody_can_play_is_left_out(folder: Path) -> None:
+    record(folder, "minute/ftx_BTC-USD.csv", volume=100)
+    record(folder, "minute/kraken_BTC-USD.csv", volume=1)
+    catalog = catalog_of(folder)
+    assert [market.name for market in catalog.markets] == ["kraken BTC/USD"]
+    assert catalog.instruments["BTC"].lead == "kraken BTC/USD"
+    (left_out,) = ReplaySource(scan(folder)).left_out
+    assert left_out_note(left_out).endswith("of ftx, left out: minute/ftx_BTC-USD.csv")
 
 
 def test_without_it_the_largest_volume_leads(folder: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from vp_pipeline.recordings.folder import Recording, SpotSeries, scan
 from vp_pipeline.sandbox.candles import MINUTE_MS
 from vp_pipeline.sandbox.clock import Clock
-from vp_pipeline.sandbox.recording import Recording, SpotSeries, scan
 from vp_pipeline.sandbox.replay import ReplaySource
 from vp_pipeline.sandbox.server import serve
 from vp_pipeline_tests.sandbox.clients import client, window

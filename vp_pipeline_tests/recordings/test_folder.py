@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vp_pipeline.sandbox.recording import Recording, RecordingError, scan
+from vp_pipeline.recordings.folder import Recording, RecordingError, scan, spot_files
 
 HEADER = "open_time_ms,open,high,low,close,volume"
 MINUTE = 1678320000000  # 2023-03-09
@@ -45,6 +45,22 @@ def test_spot_minutes_are_read(write: Write, tmp_path: Path) -> None:
     assert series.frame["volume"].tolist() == [0.5, 0.25]
     assert str(series.frame["open_time"].dtype) == "datetime64[ms, UTC]"
     assert series.frame["trades"].isna().all()
+
+
+def test_an_exchange_that_has_ended_is_read_too(write: Write, tmp_path: Path) -> None:
+    write("minute/ftx_BTC-USD.csv", HEADER, *GOOD)
+    (series,) = scan(tmp_path).spot
+    assert (series.exchange, len(series.frame)) == ("ftx", 2)
+
+
+def test_spot_files_are_found_without_being_read(write: Write, tmp_path: Path) -> None:
+    path = write("minute/ftx_BTC-USD.csv", "not a candle file at all")
+    write("daily/BTCUSDT.csv", "nor this")
+    write("ftx_BTC-USDT.csv", "not in a folder for minutes")
+    (file,) = spot_files(tmp_path)
+    assert (file.exchange, file.base, file.quote, file.path) == ("ftx", "BTC", "USD", path)
+    with pytest.raises(RecordingError, match="'open_time' is missing"):
+        file.read()
 
 
 def test_names_of_optional_columns_vary(write: Write, tmp_path: Path) -> None:
@@ -127,11 +143,6 @@ def test_an_unusable_row_is_named_by_its_line(row: str, problem: str, write: Wri
 @pytest.mark.parametrize(
     ("name", "lines", "problem"),
     [
-        (
-            "minute/ftx_BTC-USD.csv",
-            [HEADER, *GOOD],
-            "'ftx' is not supported; these are: binance, .*cryptocom",
-        ),
         ("minute/kraken_BTC-USD.csv", ["open_time_ms,open,high,low,close", *GOOD], "'volume' is missing"),
         ("minute/kraken_BTC-USD.csv", [f"{HEADER},trades,count", f"{GOOD[0]},1,1"], "both mean 'trades'"),
         ("minute/kraken_BTC-USD.csv", [HEADER], "no candle"),

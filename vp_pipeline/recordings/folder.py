@@ -1,6 +1,6 @@
 """Reading a folder of recorded candles: which files count, and whether what they hold can be believed.
 
-Serving what was read is `replay`'s affair.
+Any exchange is accepted, one that has ended and one that nobody serves too.
 """
 
 import re
@@ -12,19 +12,48 @@ from pathlib import Path
 
 import pandas as pd
 
-from vp_pipeline.sandbox.candles import STEPS_MS
-from vp_pipeline.sandbox.recorded_file import RecordingError, read_candles
-from vp_pipeline.sandbox.wire import SPOT_EXCHANGES
+from vp_pipeline.recordings.candle_file import RecordingError, read_candles
 
-__all__ = ["KlineSeries", "Recording", "RecordingError", "SpotSeries", "scan"]
+__all__ = ["KlineSeries", "Recording", "RecordingError", "SpotFile", "SpotSeries", "scan", "spot_files"]
 
+MINUTE_MS = 60_000
+# The intervals of USD-M klines, in milliseconds.
+_INTERVALS_MS = {
+    "1m": MINUTE_MS,
+    "3m": 3 * MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": 60 * MINUTE_MS,
+    "2h": 120 * MINUTE_MS,
+    "4h": 240 * MINUTE_MS,
+    "6h": 360 * MINUTE_MS,
+    "12h": 720 * MINUTE_MS,
+    "1d": 1440 * MINUTE_MS,
+}
+_SPOT = "spot"
 _SPOT_FOLDER = re.compile(r"minute.*")
 _DAILY_FOLDER = re.compile(r"daily.*")
-_USDM_FOLDER = re.compile(rf"usdm_({'|'.join(STEPS_MS)})(?![0-9a-zA-Z]).*")
+_USDM_FOLDER = re.compile(rf"usdm_({'|'.join(_INTERVALS_MS)})(?![0-9a-zA-Z]).*")
 _SPOT_FILE = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z0-9]+)\.csv(\.gz)?")
 _KLINE_FILE = re.compile(r"(?P<symbol>[A-Z0-9]+)\.csv(\.gz)?")
 _ALIASES = {"coinbase": "coinbaseexchange"}
 _FUTURES_QUOTES = ("USDT", "USDC", "BUSD", "BTC")
+
+
+@dataclass(frozen=True)
+class SpotFile:
+    """A file of one-minute candles of one spot market, by its name alone; `exchange` is a ccxt id."""
+
+    exchange: str
+    base: str
+    quote: str
+    path: Path
+
+    def read(self) -> "SpotSeries":
+        """Its candles. Raises RecordingError, naming file, line and remedy."""
+        frame = read_candles(self.path, MINUTE_MS)
+        return SpotSeries(self.exchange, self.base, self.quote, self.path, frame)
 
 
 @dataclass(frozen=True)
@@ -90,26 +119,17 @@ def scan(folder: Path) -> Recording:
     `minute*/<exchange>_<BASE>-<QUOTE>.csv[.gz]` are spot minutes, `daily*/<SYMBOL>.csv[.gz]` USD-M days and
     `usdm_<interval>*/<SYMBOL>.csv[.gz]` USD-M klines. Raises RecordingError, naming file, line and remedy.
     """
-    if not folder.is_dir():
-        raise RecordingError(folder, "this folder does not exist; name one that holds recorded candles")
     spot: list[SpotSeries] = []
     klines: list[KlineSeries] = []
     ignored: list[Path] = []
-    for path in _entries(folder, folder):
-        interval = _interval(path.name)
-        if not path.is_dir() or (interval is None and not _SPOT_FOLDER.fullmatch(path.name)):
-            ignored.append(path)
-            continue
-        for file in _entries(path, folder):
-            series = None
-            if file.is_file():
-                series = _spot(file) if interval is None else _klines(file, interval)
-            if isinstance(series, SpotSeries):
+    for path, kind in _candidates(folder):
+        match _series(path, kind):
+            case SpotSeries() as series:
                 spot.append(series)
-            elif isinstance(series, KlineSeries):
+            case KlineSeries() as series:
                 klines.append(series)
-            else:
-                ignored.append(file)
+            case None:
+                ignored.append(path)
     if not spot and not klines:
         raise RecordingError(
             folder,
@@ -121,6 +141,32 @@ def scan(folder: Path) -> Recording:
     return Recording(folder, tuple(spot), tuple(klines), tuple(ignored))
 
 
+def spot_files(folder: Path) -> list[SpotFile]:
+    """The files of spot minutes below `folder`, none of them read. Raises RecordingError."""
+    found = (_spot(path) for path, kind in _candidates(folder) if kind == _SPOT)
+    return [file for file in found if file is not None]
+
+
+def _series(path: Path, kind: str | None) -> SpotSeries | KlineSeries | None:
+    """What is recorded in a file; None if it is no recording."""
+    if kind == _SPOT:
+        found = _spot(path)
+        return None if found is None else found.read()
+    return None if kind is None else _klines(path, kind)
+
+
+def _candidates(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """Every entry, with what its place says that it holds: `_SPOT`, an interval of klines, or nothing."""
+    if not folder.is_dir():
+        raise RecordingError(folder, "this folder does not exist; name one that holds recorded candles")
+    for path in _entries(folder, folder):
+        kind = _kind(path.name) if path.is_dir() else None
+        if kind is None:
+            yield path, None
+        else:
+            yield from ((file, kind) for file in _entries(path, folder))
+
+
 def _entries(folder: Path, root: Path) -> Iterator[Path]:
     """The entries of a folder in order, none of which may lead out of the recording."""
     for path in sorted(folder.iterdir()):
@@ -129,34 +175,33 @@ def _entries(folder: Path, root: Path) -> Iterator[Path]:
         yield path
 
 
-def _interval(folder_name: str) -> str | None:
-    """The interval of the klines in a folder; None if it is not for klines."""
+def _kind(folder_name: str) -> str | None:
+    """What a folder's files hold: `_SPOT`, or the interval of its klines; None if it is not of the format."""
+    if _SPOT_FOLDER.fullmatch(folder_name):
+        return _SPOT
     if _DAILY_FOLDER.fullmatch(folder_name):
         return "1d"
     match = _USDM_FOLDER.fullmatch(folder_name)
     return match.group(1) if match else None
 
 
-def _spot(file: Path) -> SpotSeries | None:
+def _spot(file: Path) -> SpotFile | None:
     match = _SPOT_FILE.fullmatch(file.name)
-    if match is None:
+    if match is None or not file.is_file():
         return None
     exchange = _ALIASES.get(match["exchange"], match["exchange"])
-    if exchange not in SPOT_EXCHANGES:
-        known = ", ".join(SPOT_EXCHANGES)
-        raise RecordingError(file, f"exchange {exchange!r} is not supported; these are: {known}")
-    return SpotSeries(exchange, match["base"], match["quote"], file, read_candles(file, STEPS_MS["1m"]))
+    return SpotFile(exchange, match["base"], match["quote"], file)
 
 
 def _klines(file: Path, interval: str) -> KlineSeries | None:
     match = _KLINE_FILE.fullmatch(file.name)
-    if match is None:
+    if match is None or not file.is_file():
         return None
     symbol = match["symbol"]
     quote = next((quote for quote in _FUTURES_QUOTES if symbol.endswith(quote) and symbol != quote), None)
     if quote is None:
         raise RecordingError(file, f"the symbol must end in its quote, one of {', '.join(_FUTURES_QUOTES)}")
-    frame = read_candles(file, STEPS_MS[interval])
+    frame = read_candles(file, _INTERVALS_MS[interval])
     return KlineSeries(symbol, symbol.removesuffix(quote), quote, interval, file, frame)
 
 
@@ -176,4 +221,4 @@ def _start(frame: pd.DataFrame) -> datetime:
 
 def _end(frame: pd.DataFrame, interval: str) -> datetime:
     last: datetime = frame["open_time"].iloc[-1].to_pydatetime()
-    return last + timedelta(milliseconds=STEPS_MS[interval])
+    return last + timedelta(milliseconds=_INTERVALS_MS[interval])

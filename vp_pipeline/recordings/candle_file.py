@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from vp_pipeline.sandbox.candles import Floats, Times
-
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
 PRICES = ("open", "high", "low", "close")
 COLUMNS = (*PRICES, "volume", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume")
 _REQUIRED = (*PRICES, "volume")
