@@ -3,7 +3,7 @@
 Here belongs the arithmetic of windows and nothing that knows candles, Dagster or Postgres.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -78,3 +78,14 @@ class Window:
             end = min(start + step, self.end)
             yield Window(start, end)
             start = end
+
+
+def union(windows: Iterable[Window]) -> list[Window]:
+    """The moments that any of the windows holds, as windows with gaps between them, in order."""
+    joined: list[Window] = []
+    for window in sorted(filter(None, windows), key=lambda window: window.start):
+        if joined and window.start <= joined[-1].end:
+            joined[-1] = joined[-1].hull(window)
+        else:
+            joined.append(window)
+    return joined
