@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from vp_pipeline.sandbox.clock import Clock, parse_instant
-from vp_pipeline.sandbox.faults import Fault, Faults
+from vp_pipeline.sandbox.faults import ARCHIVE, Fault, Faults
 from vp_pipeline.sandbox.source import CandleSource
 from vp_pipeline.sandbox.wire import WIRES
 
@@ -15,8 +15,9 @@ _Setting = TypeVar("_Setting", bound=BaseModel)
 
 
 def _known(fault: Fault) -> Fault:
-    if fault.exchange not in WIRES:
-        raise ValueError(f"no exchange {fault.exchange!r}; there are {', '.join(WIRES)}")
+    names = (*WIRES, ARCHIVE)
+    if fault.exchange not in names:
+        raise ValueError(f"no exchange {fault.exchange!r}; there are {', '.join(names)}")
     return fault
 
 
@@ -50,7 +51,7 @@ def add_routes(app: web.Application, source: CandleSource, clock: Clock, faults:
         return web.json_response(clock_state())
 
     async def put_clock(request: web.Request) -> web.Response:
-        setting = await _body(request, ClockSetting)
+        setting = await read_body(request, ClockSetting)
         clock.set(setting.now, frozen=setting.frozen)
         return web.json_response(clock_state())
 
@@ -58,7 +59,7 @@ def add_routes(app: web.Application, source: CandleSource, clock: Clock, faults:
         return web.json_response(fault_state())
 
     async def put_faults(request: web.Request) -> web.Response:
-        setting = await _body(request, FaultSetting)
+        setting = await read_body(request, FaultSetting)
         faults.replace(setting.faults)
         return web.json_response(fault_state())
 
@@ -79,7 +80,8 @@ def add_routes(app: web.Application, source: CandleSource, clock: Clock, faults:
     app.router.add_put("/_sandbox/faults", put_faults)
 
 
-async def _body(request: web.Request, model: type[_Setting]) -> _Setting:
+async def read_body(request: web.Request, model: type[_Setting]) -> _Setting:
+    """The body of a request as `model`; HTTP 400 that says what is wrong with it."""
     try:
         return model.model_validate_json(await request.read())
     except ValidationError as error:

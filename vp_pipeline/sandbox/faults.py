@@ -10,6 +10,9 @@ from typing import Literal, Self
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+ARCHIVE = "binance_archive"
+"""The name under which faults of the archive's files are set."""
+
 
 class Fault(BaseModel):
     """One kind of trouble for one exchange, or for the candles of one of its markets.
@@ -19,7 +22,9 @@ class Fault(BaseModel):
       repeat a GET once by themselves if the connection had been used before: count two for one failure);
     - `delay`: the answer comes after `seconds`;
     - `html`: HTTP 200 with a web page; `empty_body`: HTTP 200 with nothing;
-    - `truncated`: the connection ends in the middle of the true answer.
+    - `truncated`: the connection ends in the middle of the true answer;
+    - of the archive alone, `wrong_checksum`: another digest than that of the file, and `truncated_zip`: a
+      complete answer with half a file.
 
     It ends after `count` requests, or never.
     """
@@ -28,7 +33,16 @@ class Fault(BaseModel):
 
     exchange: str
     market: str | None = Field(default=None, description="ccxt symbol, such as BTC/USDT")
-    kind: Literal["status", "reset", "delay", "html", "empty_body", "truncated"]
+    kind: Literal[
+        "status",
+        "reset",
+        "delay",
+        "html",
+        "empty_body",
+        "truncated",
+        "wrong_checksum",
+        "truncated_zip",
+    ]
     status: int | None = Field(default=None, ge=400, le=599)
     retry_after: int | None = Field(default=None, ge=0)
     body: str = ""
@@ -41,6 +55,8 @@ class Fault(BaseModel):
             raise ValueError("`status` (400 to 599) goes with kind `status`, and with no other")
         if (self.kind == "delay") != (self.seconds is not None):
             raise ValueError("`seconds` goes with kind `delay`, and with no other")
+        if self.kind in ("wrong_checksum", "truncated_zip") and self.exchange != ARCHIVE:
+            raise ValueError(f"kind `{self.kind}` goes with exchange {ARCHIVE}, and with no other")
         return self
 
 
@@ -89,6 +105,8 @@ async def apply(fault: Fault, request: web.Request, answer: web.Response) -> web
             return answer
         case "truncated":
             return await _truncate(request, answer)
+        case "wrong_checksum" | "truncated_zip":
+            return answer  # the archive has made it so
 
 
 async def _truncate(request: web.Request, answer: web.Response) -> web.StreamResponse:

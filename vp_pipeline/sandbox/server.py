@@ -1,4 +1,6 @@
-"""The sandbox's HTTP server: every exchange below its ccxt id, the control endpoints below /_sandbox/."""
+"""The sandbox's HTTP server: every exchange below its ccxt id, Binance's archive below
+/binance_archive/, the control endpoints below /_sandbox/.
+"""
 
 import asyncio
 import json
@@ -9,7 +11,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from vp_pipeline.sandbox import control, faults
+from vp_pipeline.sandbox import archive, control, faults
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.source import CandleSource
 from vp_pipeline.sandbox.wire import WIRES
@@ -28,6 +30,7 @@ def create_app(source: CandleSource, clock: Clock) -> web.Application:
     app.on_response_prepare.append(date)
     active = faults.Faults()
     control.add_routes(app, source, clock, active)
+    archive.add_routes(app, source, clock, active)
     for name, wire_class in WIRES.items():
         wire = wire_class(source)
         for endpoint in wire.endpoints():
