@@ -211,8 +211,9 @@ async def _answer(
 def _zipped(file: ArchiveFile, candles: Candles) -> bytes:
     """The zip file, the same bytes whenever it is made."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
-        archive.writestr(zipfile.ZipInfo(file.member, (2020, 1, 1, 0, 0, 0)), _table(file, candles))
+    member = zipfile.ZipInfo(file.member, (2020, 1, 1, 0, 0, 0))
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(member, _table(file, candles), zipfile.ZIP_DEFLATED, compresslevel=3)
     return buffer.getvalue()
 
 
