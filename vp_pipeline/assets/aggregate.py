@@ -17,7 +17,7 @@ from dagster import (
     multi_asset,
 )
 
-from vp_pipeline.analytics.aggregate import aggregate as add_up
+from vp_pipeline.analytics.plain_sum import aggregate as add_up
 from vp_pipeline.assets.candles import COVERAGE_KEY
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.settings import Settings
