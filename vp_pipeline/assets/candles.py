@@ -113,7 +113,8 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
         selected = [market for key, market in markets.items() if key in context.selected_asset_keys]
         wanted = [(market.exchange, market.symbol) for market in selected]
         cache = settings.home / "cache" / "listings"
-        outcomes = asyncio.run(spot.fetch_all(wanted, window, hosts, cache))
+        fetched = asyncio.run(spot.fetch_all({key: [window] for key in wanted}, hosts, cache))
+        outcomes = {key: results[0] for key, results in fetched.items()}
         report = _store(postgres.database_url, selected, outcomes, window)
         for market in selected:
             if isinstance(outcomes[market.exchange, market.symbol], Fetched):
@@ -142,7 +143,8 @@ def _store(
             key = (market.exchange, market.symbol)
             outcome = outcomes[key]
             if isinstance(outcome, Fetched):
-                frame = _in_base(outcome.frame, market)
+                final = outcome.frame[~outcome.frame["provisional"]]
+                frame = _in_base(final[[name for name in CANDLE.columns if name in final.columns]], market)
                 rows.replace(connection, CANDLE, frame, {"market_id": numbers[key]}, outcome.answered)
         counts = count_by_hour(connection, list(numbers.values()), window)
         for market in markets:

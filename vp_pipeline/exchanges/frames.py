@@ -1,21 +1,29 @@
 """Candle frames: the one shape in which candles travel from the wire to storage.
 
-A frame holds closed candles of one series, sorted and unique by `open_time` (UTC), prices in the quote
-asset, volume in the base asset. Asking for the candles is the clients' affair.
+A frame holds the candles of one series, sorted and unique by `open_time` (UTC), prices in the quote asset,
+volume as the client says. Asking for the candles is the clients' affair.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vp_pipeline.windows import Window, to_ms
+from vp_pipeline.windows import MINUTE, Window, floor, to_ms
 
-CANDLE_COLUMNS = ("open_time", "open", "high", "low", "close", "volume")
+CANDLE_COLUMNS = ("open_time", "open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
+PROVISIONAL = "provisional"
+# How long after its close a candle may still change without that being a revision.
+GRACE = timedelta(seconds=45)
 _PRICES = ("open", "high", "low", "close")
+_NEEDED = (*_PRICES, "volume")
+# Beyond any price or volume; a number above it is a broken one.
+_LARGEST = 1e18
+
+Row = Sequence[float | None]
 
 
 class BadCandlesError(ValueError):
@@ -24,66 +32,115 @@ class BadCandlesError(ValueError):
 
 @dataclass(frozen=True)
 class Fetched:
-    """Candles of a window. Only about `answered` (part of the window) does the exchange's answer say
-    anything: a minute of it without a candle is one for which the exchange has none.
+    """Candles of the window that was asked for, and how far the exchange's answer can be relied upon.
+
+    `answered` is the part of the window in which every minute had closed at least GRACE before the
+    exchange's time and was served: a minute of it without a candle is one for which the exchange has none.
+    `note` says why it begins after the window, if it does. `oldest` is the first minute that the exchange
+    still serves, None if it serves years.
     """
 
     frame: pd.DataFrame
+    window: Window
     answered: Window
     exchange_time: datetime
     note: str = field(default="")
+    oldest: datetime | None = field(default=None)
 
 
-def frame_of(
-    rows: Sequence[Sequence[float | None]],
-    window: Window,
-    bar_ms: int,
-    exchange_time: datetime,
-    columns: Sequence[str] = CANDLE_COLUMNS,
-) -> pd.DataFrame:
-    """Rows (open time in ms first) as a frame of the window's closed candles, the last of doubles kept.
+def settled(moment: datetime, bar: timedelta = MINUTE) -> datetime:
+    """The end of the last bar that had closed at least GRACE before `moment`."""
+    return floor(moment - GRACE, bar)
 
-    Columns after the first six may be missing (None); the first six may not.
+
+def candles_of(rows: Sequence[Row], window: Window, moment: datetime) -> pd.DataFrame:
+    """Minutes of CANDLE_COLUMNS that open within the window, and the column `provisional`.
+
+    Provisional are the candle that is open at `moment` and those closed for less than GRACE; one of these
+    without its numbers is left out, for the exchange may not have written it yet.
 
     Raises:
-        BadCandlesError: a row lacks a price, is not a finite number, or is negative where it cannot be.
+        BadCandlesError: as `frame_of`.
     """
-    values = _numbers(rows, len(columns))
-    opens = values[:, 0]
-    askew = ~(opens % bar_ms == 0)  # not `!=`: what is not a number must not pass
-    if askew.any():
-        raise BadCandlesError(
-            f"a candle opens at {opens[askew][0]:.15g}, which is not a whole bar of {bar_ms} ms"
-        )
-    closed_before = min(to_ms(window.end), to_ms(exchange_time) - bar_ms + 1)
-    values = values[(opens >= to_ms(window.start)) & (opens < closed_before)]
-    _check(values, columns)
-    frame = pd.DataFrame(values, columns=list(columns))
-    frame = frame.drop_duplicates("open_time", keep="last").sort_values("open_time", ignore_index=True)
-    frame["open_time"] = pd.to_datetime(frame["open_time"].astype("int64"), unit="ms", utc=True)
+    final_before = to_ms(settled(moment))
+    values = _within(_numbers(rows, len(CANDLE_COLUMNS)), window, 60_000)
+    values = values[values[:, 0] <= to_ms(moment + GRACE)]  # one from the future is none
+    provisional = values[:, 0] >= final_before
+    whole = ~_broken(values, CANDLE_COLUMNS).any(axis=1)
+    frame = _frame(values[~provisional | whole], CANDLE_COLUMNS)
+    opens = frame["open_time"].to_numpy(dtype="datetime64[ms]").astype(np.int64)
+    frame[PROVISIONAL] = opens >= final_before
     return frame
 
 
-def _numbers(rows: Sequence[Sequence[float | None]], width: int) -> NDArray[np.float64]:
+def frame_of(
+    rows: Sequence[Row],
+    window: Window,
+    bar: timedelta,
+    moment: datetime,
+    columns: Sequence[str] = CANDLE_COLUMNS,
+) -> pd.DataFrame:
+    """Rows (open time in ms first) as a frame of the window's bars closed at least GRACE before `moment`.
+
+    The last of doubles is kept. Columns other than prices and volume may be missing (None, NaN).
+
+    Raises:
+        BadCandlesError: a row lacks a price or its volume, is beyond range, not on a whole bar, or negative
+            or upside down where it cannot be.
+    """
+    values = _within(_numbers(rows, len(columns)), window, bar // timedelta(milliseconds=1))
+    return _frame(values[values[:, 0] < to_ms(settled(moment, bar))], columns)
+
+
+def _numbers(rows: Sequence[Row], width: int) -> NDArray[np.float64]:
     """The rows as a table, None as NaN."""
     if not rows:
         return np.empty((0, width))
     try:
         values = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadCandlesError(f"candles are not rows of {width} numbers: {error}") from error
     if values.shape != (len(rows), width):
         raise BadCandlesError(f"candles are not rows of {width} numbers: {str(rows[0])[:80]}")
     return values
 
 
-def _check(values: NDArray[np.float64], columns: Sequence[str]) -> None:
-    for name, column in zip(columns, values.T, strict=True):
-        bad = ~np.isfinite(column) | (column < 0)
+def _within(values: NDArray[np.float64], window: Window, bar_ms: int) -> NDArray[np.float64]:
+    """The rows that open in the window; all must open with a whole bar."""
+    opens = values[:, 0]
+    with np.errstate(invalid="ignore"):
+        askew = ~(opens % bar_ms == 0)  # not `!=`: what is not a number must not pass
+    if askew.any():
+        raise BadCandlesError(
+            f"a candle opens at {opens[askew][0]:.15g}, which is not a whole bar of {bar_ms} ms"
+        )
+    return values[(opens >= to_ms(window.start)) & (opens < to_ms(window.end))]
+
+
+def _frame(values: NDArray[np.float64], columns: Sequence[str]) -> pd.DataFrame:
+    broken = _broken(values, columns)
+    if broken.any():
+        row, column = (int(position) for position in np.argwhere(broken)[0])
+        what = f"{columns[column]} {values[row, column]:g}"
+        raise BadCandlesError(f"the candle at {values[row, 0]:.0f} has {what}")
+    low, high = values[:, columns.index("low")], values[:, columns.index("high")]
+    if (high < low).any():
+        row = int(np.argmax(high < low))
+        raise BadCandlesError(f"the candle at {values[row, 0]:.0f} has its high below its low")
+    frame = pd.DataFrame(values, columns=list(columns))
+    frame = frame.drop_duplicates("open_time", keep="last").sort_values("open_time", ignore_index=True)
+    frame["open_time"] = pd.to_datetime(frame["open_time"].astype("int64"), unit="ms", utc=True)
+    return frame
+
+
+def _broken(values: NDArray[np.float64], columns: Sequence[str]) -> NDArray[np.bool_]:
+    """Where a value is none that a candle can have."""
+    bad = np.zeros(values.shape, dtype=bool)
+    for position, name in enumerate(columns[1:], start=1):
+        column = values[:, position]
+        bad[:, position] = ~np.isfinite(column) | (column < 0) | (column > _LARGEST)
         if name in _PRICES:
-            bad |= column == 0
-        elif name not in CANDLE_COLUMNS:
-            bad &= ~np.isnan(column)
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise BadCandlesError(f"the candle at {values[row, 0]:.0f} has {name} {column[row]:g}")
+            bad[:, position] |= column == 0
+        elif name not in _NEEDED:
+            bad[:, position] &= ~np.isnan(column)
+    return bad

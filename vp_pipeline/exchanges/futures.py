@@ -14,14 +14,14 @@ from binance.um_futures import UMFutures
 
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.errors import FetchError, from_futures
-from vp_pipeline.exchanges.frames import CANDLE_COLUMNS, BadCandlesError, Fetched, frame_of
+from vp_pipeline.exchanges.frames import CANDLE_COLUMNS, BadCandlesError, Fetched, frame_of, settled
 from vp_pipeline.exchanges.patience import USUAL, Patience
-from vp_pipeline.windows import Window, floor, to_ms
+from vp_pipeline.windows import Window, to_ms
 
 EXCHANGE = "binanceusdm"
 # Up to 1000 rows cost weight 5 of 2400 a minute, more cost 10.
 PAGE = 1000
-KLINE_COLUMNS = (*CANDLE_COLUMNS, "quote_volume", "trades", "taker_buy_volume")
+KLINE_COLUMNS = (*CANDLE_COLUMNS[:7], "trades", "taker_buy_volume")
 # What the connector raises over an error body without a code, and `_row` over anything but klines.
 _STUMBLES = (LookupError, TypeError, ValueError)
 
@@ -39,7 +39,7 @@ class FuturesClient:
             self._connector.session.trust_env = False
 
     def fetch(self, symbol: str, interval: str, bar: timedelta, window: Window) -> Fetched:
-        """Closed bars that open within the window, columns KLINE_COLUMNS, volumes in the base asset.
+        """Bars closed at least GRACE ago that open within the window, columns KLINE_COLUMNS.
 
         Raises:
             FetchError: the exchange could not be asked, or did not answer with bars.
@@ -54,12 +54,12 @@ class FuturesClient:
             moments.append(self._answer.now)
         # What was open when a page came may have closed by the last one.
         moment = min(moments)
-        answered = Window(window.start, max(window.start, min(window.end, floor(moment, bar))))
+        answered = Window(window.start, max(window.start, min(window.end, settled(moment, bar))))
         try:
-            frame = frame_of(rows, answered, bar // timedelta(milliseconds=1), moment, KLINE_COLUMNS)
+            frame = frame_of(rows, answered, bar, moment, KLINE_COLUMNS)
         except BadCandlesError as error:
             raise FetchError(market, f"the answer is not candles ({error})", retryable=True) from error
-        return Fetched(frame, answered, moment)
+        return Fetched(frame, window, answered, moment)
 
     def _page(self, symbol: str, interval: str, page: Window, market: str) -> list[list[float | None]]:
         attempt = 0

@@ -5,6 +5,7 @@ key, calls a geoblock a passing fault, and forms requests by the local clock, be
 for every ccxt exchange class; which errors are worth another request is in `errors`.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from typing import Any
 import ccxt
 
 from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.exchanges.traits import Extras
 from vp_pipeline.windows import to_ms
 
 
@@ -35,9 +37,11 @@ current_request: ContextVar[Request] = ContextVar("current_request")
 
 
 class Strict:
-    """Mixin before a ccxt exchange class: `type(name, (Strict, cls), {})`."""
+    """Mixin before a ccxt exchange class: `type(name, (Strict, cls), {"extras": ...})`."""
 
     id: str
+    # Where the exchange's rows have what ccxt leaves out.
+    extras: Extras = Extras()
     # How far the exchange's clock is ahead of ours, once an answer has told it.
     ahead: timedelta | None = None
 
@@ -94,19 +98,41 @@ class Strict:
             request.rows = max(lengths)
         return handled
 
-    def parse_ohlcvs(self, ohlcvs: Any, *rest: Any, **named: Any) -> Any:
-        """Refuse candles that are not a list, or an empty one made up for a list under another name."""
+    def parse_ohlcvs(self, ohlcvs: Any, market: Any = None, *_: Any, **__: Any) -> Any:
+        """All candles of the answer, oldest first, of doubles the one with the most volume last.
+
+        Refuses candles that are not a list, or an empty one made up for a list under another name. ccxt's
+        own cut to a number of rows is left out: doubled rows would push others over the edge.
+        """
         request = current_request.get(None)
         if not isinstance(ohlcvs, list) or (not ohlcvs and request is not None and request.rows):
             raise ccxt.BadResponse(f"{self.id}: candles missing from the answer")
-        return super().parse_ohlcvs(ohlcvs, *rest, **named)  # type: ignore[misc]  # in ccxt's class
+        candles = [self.parse_ohlcv(ohlcv, market) for ohlcv in ohlcvs]
+        return sorted(candles, key=lambda candle: (candle[0], candle[5] or 0.0))
 
     def parse_ohlcv(self, ohlcv: Any, *rest: Any, **named: Any) -> Any:
-        """Refuse a row without a time, which ccxt would sort out as one before the window."""
+        """ccxt's six numbers, then turnover and taker-buy volume, NaN where the wire does not tell them.
+
+        Refuses what is no row, and a row without a time, which would be sorted out as one before the window.
+        """
+        if not isinstance(ohlcv, list | dict):
+            raise ccxt.BadResponse(f"{self.id}: not a candle: {str(ohlcv)[:80]}")
         candle = super().parse_ohlcv(ohlcv, *rest, **named)  # type: ignore[misc]  # in ccxt's class
         if candle[0] is None:
             raise ccxt.BadResponse(f"{self.id}: a candle without time in the answer: {str(ohlcv)[:80]}")
-        return candle
+        turnover = _number(ohlcv, self.extras.turnover)
+        if self.extras.average is not None and candle[5] is not None:
+            turnover = _number(ohlcv, self.extras.average) * candle[5]
+        return [*candle, turnover, _number(ohlcv, self.extras.taker_buy)]
+
+
+def _number(row: Any, place: int | str | None) -> float:
+    """The number at this place of a row, NaN if there is none that a volume can be."""
+    try:
+        value = float(row[place])
+    except (LookupError, TypeError, ValueError, OverflowError):
+        return math.nan
+    return value if math.isfinite(value) and value >= 0 else math.nan
 
 
 def _lengths(response: Any) -> Iterator[int]:

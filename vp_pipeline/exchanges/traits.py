@@ -11,6 +11,19 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Extras:
+    """Where a candle on the wire has what ccxt leaves out: index in the row, or name, None if nowhere.
+
+    `turnover` is in the quote currency; where there is only an average price, `average` times volume gives
+    it. `taker_buy` is in the base.
+    """
+
+    turnover: int | str | None = None
+    average: int | None = None
+    taker_buy: int | None = None
+
+
+@dataclass(frozen=True)
 class Traits:
     """`page`: candles a request may ask for. `depth`: how far back minutes are served, None for years.
 
@@ -24,25 +37,35 @@ class Traits:
     until_offset_ms: int = 0
     by_clock: bool = False
     options: dict[str, Any] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
 
+_KLINE = Extras(turnover=7, taker_buy=9)
 _SPOT_ONLY = {"fetchMarkets": {"types": ["spot"]}}
 
 TRAITS = {
-    "binance": Traits(page=1000, options=_SPOT_ONLY),
-    "binanceus": Traits(page=1000, options=_SPOT_ONLY),
+    "binance": Traits(page=1000, options=_SPOT_ONLY, extras=_KLINE),
+    "binanceus": Traits(page=1000, options=_SPOT_ONLY, extras=_KLINE),
     "bitfinex": Traits(page=1440),
     "bitstamp": Traits(page=1000),
-    "bybit": Traits(page=1000, options=_SPOT_ONLY),
+    "bybit": Traits(page=1000, options=_SPOT_ONLY, extras=Extras(turnover=6)),
     "coinbaseexchange": Traits(page=300),
     "cryptocom": Traits(page=300),
-    "gate": Traits(page=1000, depth=timedelta(minutes=9_990), by_clock=True, options=_SPOT_ONLY),
-    "htx": Traits(
-        page=1000, options={"fetchMarkets": {"types": {"spot": True, "linear": False, "inverse": False}}}
+    "gate": Traits(
+        page=1000,
+        depth=timedelta(minutes=9_990),
+        by_clock=True,
+        options=_SPOT_ONLY,
+        extras=Extras(turnover=1),
     ),
-    "kraken": Traits(page=720, depth=timedelta(minutes=719)),
-    "kucoin": Traits(page=1440, options=_SPOT_ONLY),
-    "okx": Traits(page=300, until_offset_ms=1, by_clock=True, options=_SPOT_ONLY),
+    "htx": Traits(
+        page=1000,
+        options={"fetchMarkets": {"types": {"spot": True, "linear": False, "inverse": False}}},
+        extras=Extras(turnover="vol"),
+    ),
+    "kraken": Traits(page=720, depth=timedelta(minutes=719), extras=Extras(average=5)),
+    "kucoin": Traits(page=1440, options=_SPOT_ONLY, extras=Extras(turnover=6)),
+    "okx": Traits(page=300, until_offset_ms=1, by_clock=True, options=_SPOT_ONLY, extras=Extras(turnover=7)),
 }
 
 

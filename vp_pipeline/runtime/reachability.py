@@ -24,8 +24,9 @@ def reachable(console: Console, catalog: Catalog) -> bool:
     first = {market.exchange: market.symbol for market in reversed(catalog.live_markets())}
     with ThreadPoolExecutor(1) as pool:
         futures = pool.submit(_futures_answer, catalog, now)
-        outcomes = asyncio.run(spot.fetch_all(first.items(), window, {}, None))
-        refusals = {exchange: _refusal(outcomes[exchange, symbol]) for exchange, symbol in first.items()}
+        wanted = {key: [window] for key in first.items()}
+        outcomes = asyncio.run(spot.fetch_all(wanted, {}, None))
+        refusals = {exchange: _refusal(outcomes[exchange, symbol][0]) for exchange, symbol in first.items()}
         answer = futures.result()
     if answer is not None:
         refusals[EXCHANGE] = answer

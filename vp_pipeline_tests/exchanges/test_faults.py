@@ -12,10 +12,9 @@ from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.patience import Patience
-from vp_pipeline.exchanges.spot import fetch_all
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline_tests.exchanges.conftest import ONCE, TWICE, Traffic
-from vp_pipeline_tests.exchanges.worlds import NOW, WINDOW, World, one_market_each, run
+from vp_pipeline_tests.exchanges.worlds import NOW, WINDOW, World, fetch_all, one_market_each, run
 
 LISTING_CHECKED = ("binance", "kraken", "gate", "cryptocom")
 
@@ -25,13 +24,13 @@ FAULTS: list[Any] = [
     pytest.param(
         {"kind": "status", "status": 429, "retry_after": 90},
         False,
-        "no request before 2025-03-05 12:02:00 UTC",
+        "no request before 2025-03-05 12:02:20 UTC",
         id="429 for long",
     ),
     pytest.param(
         {"kind": "status", "status": 418, "retry_after": 7200},
         False,
-        "banned this address until 2025-03-05 14:00:30 UTC",
+        "banned this address until 2025-03-05 14:00:50 UTC",
         id="418",
     ),
     pytest.param({"kind": "status", "status": 418}, False, "does not say until when", id="418 without end"),
@@ -118,7 +117,7 @@ def test_a_short_retry_after_is_waited_for(source: GeneratedSource) -> None:
 @pytest.mark.parametrize(
     ("text", "until"),
     [
-        ("7", datetime(2025, 3, 5, 12, 0, 37, tzinfo=UTC)),
+        ("7", datetime(2025, 3, 5, 12, 0, 57, tzinfo=UTC)),
         ("Wed, 05 Mar 2025 12:30:00 GMT", datetime(2025, 3, 5, 12, 30, tzinfo=UTC)),
         ("soon", None),
         ("-5", None),
@@ -126,7 +125,7 @@ def test_a_short_retry_after_is_waited_for(source: GeneratedSource) -> None:
 )
 def test_retry_after_is_seconds_or_a_date(text: str, until: datetime | None) -> None:
     answer = Answer()
-    answer.note(429, {"DATE": "Wed, 05 Mar 2025 12:00:30 GMT", "retry-after": text})
+    answer.note(429, {"DATE": "Wed, 05 Mar 2025 12:00:50 GMT", "retry-after": text})
     assert (answer.exchange_time, answer.stay_away_until) == (NOW, until)
     answer.forget()
     assert (answer.status, answer.exchange_time, answer.stay_away_until) == (None, None, None)

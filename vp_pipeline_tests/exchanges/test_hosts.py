@@ -16,13 +16,13 @@ from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.futures import FuturesClient
 from vp_pipeline.exchanges.listings import LIFETIME_SECONDS
-from vp_pipeline.exchanges.spot import SpotClient, fetch_all
+from vp_pipeline.exchanges.spot_client import SpotClient
 from vp_pipeline.exchanges.traits import TRAITS, shortest_depth, traits_of
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.windows import HOUR, Window, floor
 from vp_pipeline_tests.exchanges.conftest import ONCE, Traffic
-from vp_pipeline_tests.exchanges.worlds import NOW, world
+from vp_pipeline_tests.exchanges.worlds import NOW, fetch_all, world
 
 WINDOW = Window(floor(NOW, HOUR) - HOUR, floor(NOW, HOUR))
 

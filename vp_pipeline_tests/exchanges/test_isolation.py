@@ -13,11 +13,11 @@ import pytest
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.patience import Patience
-from vp_pipeline.exchanges.spot import SpotClient, fetch_all
+from vp_pipeline.exchanges.spot_client import SpotClient
 from vp_pipeline.exchanges.traits import TRAITS
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline_tests.exchanges.conftest import ONCE
-from vp_pipeline_tests.exchanges.worlds import WINDOW, World, one_market_each, run
+from vp_pipeline_tests.exchanges.worlds import WINDOW, World, fetch_all, one_market_each, run
 
 
 def test_an_unknown_symbol_concerns_itself_alone(source: GeneratedSource) -> None:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from vp_pipeline.exchanges.frames import Fetched
-from vp_pipeline.exchanges.spot import SpotClient, fetch_all
+from vp_pipeline.exchanges.frames import CANDLE_COLUMNS, GRACE, Fetched, settled
+from vp_pipeline.exchanges.spot_client import SpotClient
 from vp_pipeline.exchanges.traits import TRAITS, traits_of
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
-from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, floor
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, floor, to_ms
 from vp_pipeline_tests.exchanges.conftest import ONCE, Traffic
-from vp_pipeline_tests.exchanges.worlds import NOW, truth, world
+from vp_pipeline_tests.exchanges.worlds import NOW, fetch_all, truth, world
 
 KRAKEN_DEPTH = timedelta(minutes=719)
 LOCAL = floor(datetime.now(UTC), MINUTE)
@@ -40,11 +40,14 @@ def fetched(
 def assert_true(result: Fetched, source: GeneratedSource, exchange: str, symbol: str, now_ms: int) -> None:
     market = next(m for m in source.markets(exchange) if m.symbol == symbol)
     expected = truth(source, market, result.answered, now_ms)
-    pd.testing.assert_frame_equal(
-        result.frame, expected, check_dtype=False, check_exact=True, check_column_type=False
-    )
+    assert tuple(result.frame.columns) == (*CANDLE_COLUMNS, "provisional")
+    final = result.frame[~result.frame["provisional"]].drop(columns="provisional")
+    pd.testing.assert_frame_equal(final, expected, check_dtype=False, check_exact=True)
+    assert result.frame["open_time"].is_monotonic_increasing
+    assert result.frame["open_time"].is_unique
+    assert set(result.frame.loc[result.frame["provisional"], "open_time"] >= result.answered.end) <= {True}
     assert str(result.frame["open_time"].dtype) == "datetime64[us, UTC]"
-    assert (result.frame.dtypes.iloc[1:] == "float64").all()
+    assert (final.dtypes.iloc[1:] == "float64").all()
 
 
 @pytest.mark.parametrize(
@@ -67,13 +70,15 @@ def test_pages_add_up_to_the_closed_candles_of_the_window(
     # Over two pages, a ragged one, the 24 hours at which okx parts its endpoints, and into the future.
     start = floor(now, MINUTE) - max(2 * traits.page * MINUTE, 29 * HOUR) - 7 * MINUTE
     window = Window(start, floor(now, MINUTE) + 30 * MINUTE)
-    closed = floor(now, MINUTE)
+    closed = settled(now)
 
     for symbol, result in zip(symbols, fetched(source, clock, exchange, symbols, window), strict=True):
-        served = start if traits.depth is None else max(start, closed - traits.depth)
+        served = start if traits.depth is None else max(start, floor(now, MINUTE) - traits.depth)
         assert result.answered == Window(served, closed)
         assert result.exchange_time == now
         assert bool(result.note) == (served > start)
+        assert result.window == window
+        assert result.oldest == (None if traits.depth is None else floor(now, MINUTE) - traits.depth)
         assert_true(result, source, exchange, symbol, clock.now_ms())
         assert len(result.frame) > result.answered.count(MINUTE) / 2
     assert len(traffic.candles()) >= 2 * len(symbols)
@@ -106,27 +111,35 @@ def test_minutes_without_a_trade_are_answered_and_absent(exchange: str, source: 
         assert len(result.frame) < 1440
 
 
-def test_the_open_minute_is_never_in_the_frame(source: GeneratedSource) -> None:
-    for second in (0, 1, 59):
-        now = datetime(2024, 2, 29, 10, 15, second, tzinfo=UTC)
-        window = Window(now - 10 * MINUTE - timedelta(seconds=second), floor(now, MINUTE) + 5 * MINUTE)
-        for exchange in TRAITS:
-            symbol = source.markets(exchange)[0].symbol
-            (result,) = fetched(source, Clock(now, frozen=True), exchange, [symbol], window)
-            assert result.answered.end == floor(now, MINUTE)
-            assert result.frame["open_time"].max() == floor(now, MINUTE) - MINUTE
+@pytest.mark.parametrize("second", [0, 1, 44, 45, 59])
+def test_young_candles_are_provisional_and_not_answered(second: int, source: GeneratedSource) -> None:
+    minute = datetime(2024, 2, 29, 10, 15, tzinfo=UTC)
+    now = minute + timedelta(seconds=second)
+    for exchange in TRAITS:
+        market = source.markets(exchange)[0]
+        window = Window(minute - 10 * MINUTE, minute + 5 * MINUTE)
+        (result,) = fetched(source, Clock(now, frozen=True), exchange, [market.symbol], window)
+        assert result.answered == Window(
+            window.start, minute if timedelta(seconds=second) >= GRACE else minute - MINUTE
+        )
+        assert_true(result, source, exchange, market.symbol, to_ms(now))
+        young = result.frame.loc[result.frame["provisional"], "open_time"].tolist()
+        assert minute - MINUTE in young or result.answered.end == minute
+        assert all(opens <= now for opens in young)
+        if exchange == "binance":
+            assert minute in young
 
 
 def test_a_minute_that_closes_between_two_pages_is_not_taken_as_it_stood(
     source: GeneratedSource, traffic: Traffic
 ) -> None:
-    clock = Clock(datetime(2025, 3, 5, 12, 0, 59, tzinfo=UTC), frozen=True)
+    clock = Clock(datetime(2025, 3, 5, 12, 1, 44, tzinfo=UTC), frozen=True)
     minute = datetime(2025, 3, 5, 12, 0, tzinfo=UTC)
     window = Window(minute - 1500 * MINUTE, minute + 10 * MINUTE)
 
     def later() -> None:
         if len(traffic.candles()) == 1:
-            clock.set(minute + MINUTE + timedelta(seconds=1), frozen=True)
+            clock.set(minute + MINUTE + GRACE, frozen=True)
 
     traffic.before = later
     (result,) = fetched(source, clock, "binance", ["BTC/USDT"], window)

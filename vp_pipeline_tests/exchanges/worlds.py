@@ -1,17 +1,21 @@
 """A sandbox to fetch from, its true candles, and its faults."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pandas as pd
 
-from vp_pipeline.exchanges.frames import CANDLE_COLUMNS
-from vp_pipeline.exchanges.traits import TRAITS
+from vp_pipeline.exchanges import spot
+from vp_pipeline.exchanges.errors import FetchError
+from vp_pipeline.exchanges.frames import CANDLE_COLUMNS, Fetched
+from vp_pipeline.exchanges.patience import Patience
+from vp_pipeline.exchanges.traits import TRAITS, traits_of
 from vp_pipeline.sandbox.candles import MINUTE_MS, Market
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
@@ -19,7 +23,7 @@ from vp_pipeline.sandbox.server import serve
 from vp_pipeline.sandbox.source import CandleSource
 from vp_pipeline.windows import HOUR, Window, floor, to_ms
 
-NOW = datetime(2025, 3, 5, 12, 0, 30, tzinfo=UTC)
+NOW = datetime(2025, 3, 5, 12, 0, 50, tzinfo=UTC)
 WINDOW = Window(floor(NOW, HOUR) - HOUR, floor(NOW, HOUR))
 
 
@@ -56,11 +60,33 @@ async def world(source: CandleSource, clock: Clock) -> AsyncIterator[World]:
         yield World(url, source, clock)
 
 
+async def fetch_all(
+    wanted: Iterable[tuple[str, str]],
+    window: Window,
+    hosts: Mapping[str, str | None],
+    cache: Path | None,
+    patience: Patience,
+) -> dict[tuple[str, str], Fetched | FetchError]:
+    """The outcomes of one window of each market."""
+    outcomes = await spot.fetch_all({key: [window] for key in wanted}, hosts, cache, patience)
+    assert all(len(results) == 1 for results in outcomes.values())
+    return {key: results[0] for key, results in outcomes.items()}
+
+
 def truth(source: CandleSource, market: Market, window: Window, now_ms: int) -> pd.DataFrame:
     """The source's closed candles of a window, as a frame."""
     candles = source.candles(market, MINUTE_MS, to_ms(window.start), to_ms(window.end), now_ms)
     closed = candles.take(candles.open_time + MINUTE_MS <= now_ms)
     frame = pd.DataFrame({name: getattr(closed, name) for name in CANDLE_COLUMNS})
+    extras = traits_of(market.exchange).extras
+    if extras.average is not None:
+        volumes = zip(frame["quote_volume"], frame["volume"], strict=True)
+        written = [f"{quote / base if base else 0:.{market.price_decimals}f}" for quote, base in volumes]
+        frame["quote_volume"] = [float(text) for text in written] * frame["volume"]
+    elif extras.turnover is None:
+        frame["quote_volume"] = float("nan")
+    if extras.taker_buy is None:
+        frame["taker_buy_volume"] = float("nan")
     return frame.assign(open_time=pd.to_datetime(frame["open_time"], unit="ms", utc=True))
 
 

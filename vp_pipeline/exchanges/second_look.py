@@ -1,0 +1,37 @@
+"""Which absences in an answer are long enough to be doubted.
+
+Here belongs the arithmetic; asking again is the spot client's affair.
+"""
+
+from collections.abc import Sequence
+
+from vp_pipeline.exchanges.frames import Row
+from vp_pipeline.windows import MINUTE, Window, from_ms, to_ms
+
+DOUBTED_MINUTES = 10
+_MINUTE_MS = 60_000
+
+
+def absences(rows: Sequence[Row], window: Window) -> list[Window]:
+    """The window if no row (open time in ms first) lies in it; else its head and tail without rows, if long.
+
+    Candles missing between others are no sign of a cut answer.
+    """
+    if not window:
+        return []
+    times = _times(rows, window)
+    if not times:
+        return [window]
+    first, last = from_ms(min(times)), from_ms(max(times)) + MINUTE
+    ends = (Window(window.start, first), Window(min(last, window.end), window.end))
+    return [end for end in ends if end.count(MINUTE) >= DOUBTED_MINUTES]
+
+
+def count_in(rows: Sequence[Row], window: Window) -> int:
+    """How many rows open in the window."""
+    return len(_times(rows, window))
+
+
+def _times(rows: Sequence[Row], window: Window) -> list[int]:
+    start, end = to_ms(window.start), to_ms(window.end)
+    return [int(row[0]) for row in rows if row[0] is not None and start <= row[0] < end]

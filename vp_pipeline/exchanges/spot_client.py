@@ -1,0 +1,249 @@
+"""One exchange's minute candles of spot markets, through ccxt.
+
+Here belong the shared client, exact-window paging and retries. What differs between exchanges is in
+`traits`; what ccxt gets wrong in `strict`; the work of many exchanges in `spot`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import ccxt.async_support
+from ccxt import BadResponse, BadSymbol, BaseError
+
+from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.exchanges.errors import FetchError, from_ccxt
+from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, settled
+from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
+from vp_pipeline.exchanges.patience import USUAL, Patience
+from vp_pipeline.exchanges.second_look import absences, count_in
+from vp_pipeline.exchanges.strict import Request, Strict, current_request
+from vp_pipeline.exchanges.traits import traits_of
+from vp_pipeline.windows import DAY, EPOCH, MINUTE, Window, floor, from_ms, to_ms
+
+# What ccxt's parsers raise over a body of another shape than the exchange's.
+_STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+# How long an exchange that shows no candle of a market is asked again rather than believed.
+RECENT = DAY
+
+
+def supported(exchange: str) -> bool:
+    """Whether ccxt knows an exchange of this id."""
+    return exchange in ccxt.async_support.exchanges
+
+
+class SpotClient:
+    """One exchange: its ccxt client, which holds the rate limiter, and the listings of `symbols`.
+
+    `host`, if given, stands in for the exchange's own: a sandbox. `cache` is the folder of the listings.
+    A client serves one round of requests: a failure to get the listings holds for all its markets.
+
+    Raises:
+        FetchError: ccxt knows no such exchange.
+    """
+
+    def __init__(
+        self,
+        exchange: str,
+        symbols: Sequence[str],
+        host: str | None = None,
+        cache: Path | None = None,
+        patience: Patience = USUAL,
+    ) -> None:
+        if not supported(exchange):
+            raise FetchError(exchange, "ccxt knows no exchange of this id: correct it in the markets file")
+        self.exchange = exchange
+        self._symbols = symbols
+        self._traits = traits_of(exchange)
+        self._patience = patience
+        self._file = ListingsFile(cache, exchange, host) if cache is not None else None
+        self._preparing = asyncio.Lock()
+        self._listings: Listings | FetchError | None = None
+        self._alive: set[str] = set()  # symbols of which this session has seen a candle
+        strict = type(
+            exchange, (Strict, getattr(ccxt.async_support, exchange)), {"extras": self._traits.extras}
+        )
+        settings = {"enableRateLimit": True, "timeout": round(patience.timeout_seconds * 1000)}
+        self._ccxt: Any = strict({**settings, "options": {**self._traits.options}})
+        if host is not None:
+            self._ccxt.urls["api"] = _rehosted(self._ccxt.urls["api"], host)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._ccxt.close()
+
+    @property
+    def closed_to_us(self) -> bool:
+        """Whether the host wants, or can do, nothing more for us in this session."""
+        return isinstance(self._listings, FetchError)
+
+    async def fetch(self, symbol: str, window: Window) -> Fetched:
+        """Minute candles that open within the window, columns CANDLE_COLUMNS and `provisional`.
+
+        Raises:
+            FetchError: the market could not be fetched, or the answer cannot be believed.
+        """
+        market = f"{self.exchange} {symbol}"
+        if not window:
+            raise ValueError(f"{market}: nothing to fetch in an empty window")
+        await self._prepare(symbol, market)
+        rows: list[Row] = []
+        first: datetime | None = None
+        latest: datetime | None = None
+        served_from, answered_from = window.start, window.end
+        # Newest page first: its answer tells the exchange's time, and so what is too old to ask for.
+        for page in reversed(list(window.split(self._traits.page * MINUTE))):
+            if page.end <= served_from:
+                break
+            if self._ccxt.ahead is not None and self._ccxt.milliseconds() <= to_ms(page.start):
+                continue  # nothing has opened there yet
+            page = Window(max(page.start, served_from), page.end)
+            fetched, moment = await self._whole(symbol, page, market)
+            rows += fetched
+            served_from = max(served_from, self._oldest(moment) or served_from)
+            answered_from = min(max(page.start, served_from), window.end)
+            # What was open when the newest candles came may have closed since.
+            first, latest = first or moment, moment
+        first = first or from_ms(self._ccxt.milliseconds())
+        answered = Window(answered_from, max(answered_from, min(window.end, settled(first))))
+        early = served_from > window.start
+        note = f"{self.exchange} serves no minutes before {served_from:%Y-%m-%d %H:%M} UTC" if early else ""
+        try:
+            frame = candles_of(rows, Window(answered_from, window.end), first)
+        except BadCandlesError as error:
+            raise FetchError(market, f"the answer is not candles ({error})", retryable=True) from error
+        return Fetched(frame, window, answered, first, note, self._oldest(latest or first))
+
+    async def _whole(self, symbol: str, page: Window, market: str) -> tuple[list[Row], datetime]:
+        """Rows of a page and the exchange's time, what is missing at its ends asked for again.
+
+        A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
+        absence is believed when a request for exactly it brings nothing; a market that shows no candle at
+        all, of late nor before, is not believed: it may have died, or the exchange's table may.
+        """
+        rows, moment = await self._page(symbol, page, market)
+        final = page.intersect(Window(EPOCH, settled(moment)))
+        oldest = self._oldest(moment)
+        if oldest is not None:
+            final = final.intersect(Window(oldest, max(oldest, final.end)))
+        absent = absences(rows, final)
+        while absent:
+            gap = absent.pop()
+            found, _ = await self._page(symbol, gap, market)
+            rows += found
+            if count_in(found, gap):
+                absent += absences(found, gap)
+        if rows:
+            self._alive.add(symbol)
+        elif final and symbol not in self._alive and final.end > moment - RECENT:
+            before = Window(final.start - self._traits.page * MINUTE, final.start)
+            earlier, _ = await self._page(symbol, before, market)
+            if not earlier:
+                raise FetchError(
+                    market,
+                    f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC:"
+                    " not believed while that is so recent",
+                    retryable=True,
+                )
+            self._alive.add(symbol)
+        return rows, moment
+
+    async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], datetime]:
+        """Rows of a page, as far back as they are served, and the exchange's time."""
+        request = Request(Answer(), candles=True)
+        until = to_ms(page.end - MINUTE) + self._traits.until_offset_ms
+        try:
+            rows = await self._ask(
+                market,
+                request,
+                lambda: self._ccxt.fetch_ohlcv(
+                    symbol,
+                    "1m",
+                    since=to_ms(page.start),
+                    limit=page.count(MINUTE),
+                    params={"until": until},
+                ),
+            )
+        except FetchError:
+            # A refusal of what is too old says where the served part begins.
+            oldest = self._oldest(request.answer.exchange_time)
+            if oldest is None or request.answer.status != 400 or page.start >= oldest:
+                raise
+            if page.end <= oldest:
+                return [], request.answer.now
+            return await self._page(symbol, Window(oldest, page.end), market)
+        return rows, request.answer.now
+
+    def _oldest(self, moment: datetime | None) -> datetime | None:
+        """The first minute served at that moment, if not all are."""
+        if moment is None or self._traits.depth is None:
+            return None
+        return floor(moment, MINUTE) - self._traits.depth
+
+    async def _ask(self, market: str, request: Request, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The outcome of a ccxt call, asked for again while that may help."""
+        attempt = 0
+        while True:
+            attempt += 1
+            request.answer.forget()
+            token = current_request.set(request)
+            try:
+                return await call()
+            except (BaseError, *_STUMBLES) as error:
+                failure = from_ccxt(market, error, request.answer)
+                pause = self._patience.after(failure, attempt)
+                if pause is None:
+                    raise failure from error
+            finally:
+                current_request.reset(token)
+            await asyncio.sleep(pause)
+
+    async def _prepare(self, symbol: str, market: str) -> None:
+        """Make sure that the client knows the symbol and, where requests depend on it, the time."""
+        async with self._preparing:
+            if self._listings is None:
+                try:
+                    self._listings = await self._known_listings(market)
+                    self._ccxt.set_markets([listing for listing in self._listings.values() if listing])
+                    if self._traits.by_clock and self._ccxt.ahead is None and self._ccxt.has["fetchTime"]:
+                        await self._ask(market, Request(Answer()), self._ccxt.fetch_time)
+                except FetchError as error:
+                    self._listings = error
+        if isinstance(self._listings, FetchError):
+            raise replace(self._listings, market=market) from self._listings
+        if self._listings.get(symbol) is None:
+            unlisted = BadSymbol(f"no spot market {symbol} in the list of {self.exchange}")
+            raise from_ccxt(market, unlisted, Answer())
+
+    async def _known_listings(self, market: str) -> Listings:
+        """Those of the file, else the exchange's, for the symbols of the file and ours."""
+        try:
+            kept = self._file.read() if self._file else {}
+            if self._file is not None and kept.keys() >= set(self._symbols):
+                return kept
+            markets = await self._ask(market, Request(Answer()), self._load_markets)
+            listings = chosen(markets, list(dict.fromkeys([*kept, *self._symbols])))
+            if self._file is not None:
+                self._file.write(listings)
+        except OSError as error:
+            raise FetchError(market, f"cannot keep the exchange's listings: {error}") from error
+        return listings
+
+    async def _load_markets(self) -> dict[str, dict[str, Any]]:
+        markets: dict[str, dict[str, Any]] = await self._ccxt.load_markets(reload=True)
+        if not markets:
+            raise BadResponse(f"{self.exchange}: an empty list of markets")
+        return markets
+
+
+def _rehosted(urls: Any, host: str) -> Any:
+    """ccxt's tree of addresses with scheme and host replaced, each path kept."""
+    if isinstance(urls, dict):
+        return {name: _rehosted(value, host) for name, value in urls.items()}
+    return host + urlsplit(urls).path if isinstance(urls, str) else urls
