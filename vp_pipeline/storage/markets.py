@@ -14,10 +14,14 @@ from vp_pipeline.storage.tables import CANDLE
 from vp_pipeline.windows import Window
 
 MarketName = tuple[str, str]
+# Any constant, the same for all who register markets.
+_LOCK = 7_620_519
+# The other half of the lock is the number of a market.
+_WRITING = 7_620_520
 
 
 def market_ids(connection: Connection, markets: Sequence[MarketName]) -> dict[MarketName, int]:
-    """The number of each (exchange, symbol), given now to those that have none."""
+    """The number of each (exchange, symbol), given now to those that have none, with a place for candles."""
     exchanges, symbols = [m[0] for m in markets], [m[1] for m in markets]
     known = (
         "SELECT DISTINCT exchange, symbol, market_id FROM market"
@@ -25,6 +29,8 @@ def market_ids(connection: Connection, markets: Sequence[MarketName]) -> dict[Ma
     )
     found = connection.execute(known, [exchanges, symbols]).fetchall()
     if len(found) < len(set(markets)):
+        # One at a time: a new market's partition waits for another's, in whatever order they come.
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         with connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO market (exchange, symbol) VALUES (%s, %s) ON CONFLICT DO NOTHING", list(markets)
@@ -54,3 +60,11 @@ def count_by_hour(
         [list(numbers), window.start, window.end],
     ).fetchall()
     return {(number, hour): count for number, hour, count in rows}
+
+
+def lock(connection: Connection, numbers: Sequence[int]) -> None:
+    """Let nobody else write candles or ledger of these markets until the transaction ends."""
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, number) FROM unnest(%s::int4[]) AS number",
+        [_WRITING, sorted(set(numbers))],
+    )

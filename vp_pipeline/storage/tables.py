@@ -25,44 +25,96 @@ CANDLE = Table(
     "candle",
     {
         "market_id": "int2",
+        "provisional": "bool",
         "open_time": "timestamptz",
         "open": "float8",
         "high": "float8",
         "low": "float8",
         "close": "float8",
         "volume": "float8",
+        "quote_volume": "float8",
+        "taker_buy_volume": "float8",
     },
     key=("market_id", "open_time"),
     scope=("market_id",),
     time="open_time",
 )
 
-# A view: candles by the names of their market, for those who read one market's.
+# A view: final candles by the names of their market, for those who read one market's.
 MARKET_CANDLE = Table(
     "market_candle",
     {
         "exchange": "text",
         "symbol": "text",
-        **{name: kind for name, kind in CANDLE.columns.items() if name != "market_id"},
+        **{name: kind for name, kind in CANDLE.columns.items() if name not in ("market_id", "provisional")},
     },
     key=("exchange", "symbol", "open_time"),
     scope=("exchange", "symbol"),
     time="open_time",
 )
 
+REVISION = Table(
+    "revision",
+    {
+        "market_id": "int2",
+        "times": "int2",
+        "open_time": "timestamptz",
+        "first_volume": "float8",
+        "first_close": "float8",
+        "last_at": "timestamptz",
+    },
+    key=("market_id", "open_time"),
+    scope=("market_id",),
+    time="open_time",
+)
+
+COVERAGE_RUN = Table(
+    "coverage_run",
+    {
+        "market_id": "int2",
+        "start_time": "timestamptz",
+        "end_time": "timestamptz",
+        "state": "text",
+        "reason": "text",
+    },
+    key=("market_id", "start_time"),
+    scope=("market_id",),
+    time="start_time",
+)
+
+# A view: the ledger of minutes for people.
 COVERAGE = Table(
     "coverage",
     {
-        "market_id": "int2",
-        "hour": "timestamptz",
-        "expected": "int2",
-        "got": "int2",
+        "exchange": "text",
+        "symbol": "text",
+        "state": "text",
+        "start_time": "timestamptz",
+        "end_time": "timestamptz",
+        "minutes": "int8",
         "reason": "text",
+        "revisions": "int8",
     },
-    key=("market_id", "hour"),
-    scope=("market_id",),
+    key=("exchange", "symbol", "start_time"),
+    scope=("exchange", "symbol"),
+    time="start_time",
+)
+
+STALE_HOUR = Table(
+    "stale_hour",
+    {"consumer": "text", "base": "text", "hour": "timestamptz"},
+    key=("consumer", "base", "hour"),
+    scope=("consumer", "base"),
     time="hour",
 )
+
+ARCHIVE_FILE = Table(
+    "archive_file",
+    {"path": "text", "sha256": "text", "rows": "int4", "loaded_at": "timestamptz"},
+    key=("path",),
+)
+
+INSTALLATION = Table("installation", {"source": "text"}, key=("source",))
 
 AGGREGATE = Table(
     "aggregate",
@@ -76,10 +128,50 @@ AGGREGATE = Table(
         "volume": "float8",
         "markets": "int2",
         "missing": "text",
+        "price_market": "text",
+        "vwap": "float8",
+        "robust_price": "float8",
+        "quote_volume_usd": "float8",
+        "taker_buy_volume": "float8",
+        "left_out": "text",
     },
     key=("base", "open_time"),
     scope=("base",),
     time="open_time",
+)
+
+# A view: the candles behind each row of the aggregate, and whether they count in it.
+AGGREGATE_VENUE = Table(
+    "aggregate_venue",
+    {
+        "base": "text",
+        "open_time": "timestamptz",
+        "exchange": "text",
+        "symbol": "text",
+        "volume": "float8",
+        "close": "float8",
+        "included": "bool",
+        "reason": "text",
+    },
+    key=("base", "open_time", "exchange", "symbol"),
+    scope=("base",),
+    time="open_time",
+)
+
+QUOTE_RATE = Table(
+    "quote_rate",
+    {"quote": "text", "open_time": "timestamptz", "usd": "float8", "markets": "int2"},
+    key=("quote", "open_time"),
+    scope=("quote",),
+    time="open_time",
+)
+
+VENUE_VERDICT = Table(
+    "venue_verdict",
+    {"base": "text", "hour": "timestamptz", "market_id": "int2", "verdict": "text", "reason": "text"},
+    key=("base", "hour", "market_id"),
+    scope=("base",),
+    time="hour",
 )
 
 VOLUME_PROFILE = Table(
@@ -190,8 +282,14 @@ TABLES = {
     table.name: table
     for table in (
         CANDLE,
-        COVERAGE,
+        REVISION,
+        COVERAGE_RUN,
+        STALE_HOUR,
+        ARCHIVE_FILE,
+        INSTALLATION,
         AGGREGATE,
+        QUOTE_RATE,
+        VENUE_VERDICT,
         VOLUME_PROFILE,
         VOLUME_PROFILE_ROW,
         VOLUME_PROFILE_NODE,
@@ -203,4 +301,4 @@ TABLES = {
     )
 }
 
-VIEWS = {MARKET_CANDLE.name: MARKET_CANDLE}
+VIEWS = {table.name: table for table in (MARKET_CANDLE, COVERAGE, AGGREGATE_VENUE)}

@@ -1,0 +1,321 @@
+"""Minute candles in and out of the partitioned table, many markets at once.
+
+Here belongs how candles are stored (what is new is copied in, what differs is updated, all else is left
+alone) and read (as packed columns). What counts as a difference is in `candle_changes`, the bytes of
+COPY in `candle_copy`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from psycopg import sql
+
+from vp_pipeline.storage import candle_copy, packed
+from vp_pipeline.storage.candle_changes import (
+    CLOSE,
+    KNOWN,
+    VALUES,
+    VOLUME,
+    Changes,
+    Minutes,
+    compare,
+    per_market,
+)
+from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.markets import lock
+from vp_pipeline.storage.tables import CANDLE, PgType
+from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window
+
+# What one query may bring: 30 days of a market, which is 3 MB.
+BLOCK = 30 * DAY
+_BLOCK_ROWS = BLOCK // MINUTE
+# Minutes apart by more than this are read separately, so that a tick that heals an old hour reads no month.
+_APART = 6 * HOUR // MINUTE
+_MOST_SEGMENTS = 200
+
+Times = npt.NDArray[np.datetime64]
+Segment = tuple[int, datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What storing a market's candles changed.
+
+    Attributes:
+        inserted: rows that are new, provisional ones included.
+        finalized: provisional rows that became final.
+        revised: final rows of which the exchange now gives other numbers.
+        changed_hours: hours in which any final row is new, finalized, revised, or known better than before.
+    """
+
+    inserted: int
+    finalized: int
+    revised: int
+    changed_hours: tuple[datetime, ...]
+
+
+def store(connection: Connection, frames: Mapping[int, pd.DataFrame]) -> dict[int, Stored]:
+    """Store candles by market number, in the caller's transaction; equal rows are left alone, none deleted.
+
+    A final row replaces a provisional one, never the other way round. Other numbers of a final row
+    replace it and are counted in `revision`. Whoever stores the same markets meanwhile waits.
+
+    Args:
+        frames: columns open_time (UTC, whole minutes), open, high, low, close, volume (base asset), in any
+            order of rows; quote_volume, taker_buy_volume (NaN where not known, which never erases a
+            known number) and provisional, which are not known and false if absent.
+
+    Raises:
+        ValueError: a frame lacks a column, repeats a minute or holds what is no number or no minute.
+        psycopg.errors.CheckViolation: a market number that is not registered.
+    """
+    new = Minutes.concatenate([_minutes_of(number, frames[number]) for number in sorted(frames)])
+    lock(connection, list(frames))
+    changes = compare(_stored(connection, _segments(new)), new)
+    if len(changes.insert):
+        candle_copy.copy_in(connection, changes.insert)
+    if len(changes.update):
+        _update(connection, changes.update)
+    if changes.revised.any():
+        _count_revisions(connection, changes.before.take(changes.revised))
+    return _report(frames, changes)
+
+
+def read(
+    connection: Connection,
+    market_ids: Sequence[int],
+    window: Window,
+    columns: Sequence[str] | None = None,
+    provisional: bool = False,
+) -> pd.DataFrame:
+    """Candles within the window, by market and time: final ones, and provisional ones if asked for.
+
+    Columns are those of the table `candle`, or those named, in that order; NaN where nothing is known.
+    """
+    names = list(columns or CANDLE.columns)
+    kinds = {name: CANDLE.columns[name] for name in dict.fromkeys([*CANDLE.key, *names])}
+    numbers = sorted(set(market_ids))
+    if len(numbers) * window.count(MINUTE) <= _BLOCK_ROWS:
+        parts = [_block(connection, numbers, window, kinds, provisional)]
+    else:
+        parts = [
+            _block(connection, [number], part, kinds, provisional)
+            for number in numbers
+            for part in _extent(connection, number, window).split(BLOCK)
+        ]
+    joined: packed.Arrays = {}
+    for name in names:
+        # Column by column, each part let go at once: the peak is the result and one column more.
+        pieces = [part.pop(name) for part in parts if name in part]
+        joined[name] = np.concatenate(pieces) if pieces else packed.unpack([b""], {name: kinds[name]})[name]
+    return _frame(joined)
+
+
+def read_blocks(
+    connection: Connection,
+    market_id: int,
+    window: Window,
+    block: timedelta = BLOCK,
+    columns: Sequence[str] | None = None,
+) -> Iterator[pd.DataFrame]:
+    """Final candles of one market, `block` at a time, so that years need no more memory than a block."""
+    for part in _extent(connection, market_id, window).split(block):
+        frame = read(connection, [market_id], part, columns)
+        if len(frame):
+            yield frame
+
+
+def final_minutes(connection: Connection, windows: Sequence[tuple[int, Window]]) -> dict[int, Times]:
+    """By market, open times of its stored final candles within its windows, ascending and unique, UTC."""
+    kinds: dict[str, PgType] = {name: CANDLE.columns[name] for name in CANDLE.key}
+    segments = [(number, window.start, window.end) for number, window in windows]
+    found = _segments_of(connection, segments, kinds, sql.SQL("NOT provisional"))
+    numbers = {number for number, _ in windows}
+    return {number: np.unique(found["open_time"][found["market_id"] == number]) for number in numbers}
+
+
+def _minutes_of(number: int, frame: pd.DataFrame) -> Minutes:
+    absent = [name for name in ("open_time", *VALUES[:KNOWN]) if name not in frame.columns]
+    if absent:
+        raise ValueError(f"candles of market {number} lack {', '.join(absent)}")
+    times = _times(number, frame["open_time"])
+    order = np.argsort(times, kind="stable")
+    minute = times[order].astype("datetime64[m]").astype(np.int64)
+    values = np.full((len(frame), len(VALUES)), np.nan)
+    for column, name in enumerate(VALUES):
+        if name in frame.columns:
+            values[:, column] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)[order]
+    bad = ~np.isfinite(values[:, :KNOWN]).all(axis=1) | np.isinf(values[:, KNOWN:]).any(axis=1)
+    bad[1:] |= minute[1:] == minute[:-1]
+    if bad.any():
+        raise ValueError(
+            f"candles of market {number}: {times[order][bad][0]} comes twice or holds what is no number"
+        )
+    provisional = np.zeros(len(frame), dtype=bool)
+    if "provisional" in frame.columns:
+        provisional = frame["provisional"].to_numpy(dtype=bool)[order]
+    return Minutes(np.full(len(frame), number, dtype=np.int16), minute, provisional, values)
+
+
+def _times(number: int, column: "pd.Series[Any]") -> Times:
+    if not len(column):
+        return np.empty(0, dtype="datetime64[us]")
+    if not isinstance(column.dtype, pd.DatetimeTZDtype):
+        raise ValueError(f"candles of market {number}: open_time has no time zone")
+    local = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    times: Times = local.to_numpy(dtype="datetime64[us]")
+    askew = times != times.astype("datetime64[m]")
+    if askew.any():
+        raise ValueError(f"candles of market {number}: {times[askew][0]} is not a whole minute")
+    return times
+
+
+def _segments(new: Minutes) -> list[Segment]:
+    """The stretches of time, by market, whose stored rows are to be compared."""
+    found: list[Segment] = []
+    for number in np.unique(new.market).tolist():
+        minute = new.minute[new.market == number]
+        breaks = np.flatnonzero(np.diff(minute) > _APART) + 1
+        pieces = np.split(minute, breaks) if len(breaks) < _MOST_SEGMENTS else [minute]
+        found += [(number, _moment(piece[0]), _moment(piece[-1] + 1)) for piece in pieces]
+    return found
+
+
+def _stored(connection: Connection, segments: Sequence[Segment]) -> Minutes:
+    """All rows of the segments."""
+    found = _segments_of(connection, segments, CANDLE.columns, sql.SQL("true"))
+    values = np.empty((len(found["open_time"]), len(VALUES)))
+    for column, name in enumerate(VALUES):
+        values[:, column] = found.pop(name)
+    minute = found["open_time"].astype("datetime64[m]").astype(np.int64)
+    rows = Minutes(found["market_id"], minute, found["provisional"], values)
+    return rows if (np.diff(rows.key) > 0).all() else rows.take(np.argsort(rows.key))
+
+
+def _segments_of(
+    connection: Connection, segments: Sequence[Segment], kinds: Mapping[str, PgType], which: sql.Composable
+) -> packed.Arrays:
+    """Packed columns of the segments' rows, in no certain order: one query, one scan a segment."""
+    if not segments:
+        return packed.unpack([b""] * len(kinds), kinds)
+    # A number for each partition, not a join: the planner sees at once which partitions count.
+    scan = sql.SQL(
+        "SELECT {} FROM candle WHERE market_id = %s AND open_time >= %s AND open_time < %s AND {}"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, kinds)), which)
+    query = sql.SQL("SELECT {} FROM ({}) AS candle").format(
+        packed.select_list(kinds), sql.SQL(" UNION ALL ").join([scan] * len(segments))
+    )
+    arguments = [value for segment in segments for value in segment]
+    row = connection.execute(query, arguments, binary=True, prepare=False).fetchone()
+    return packed.unpack(row or (), kinds)
+
+
+def _block(
+    connection: Connection,
+    numbers: Sequence[int],
+    window: Window,
+    kinds: Mapping[str, PgType],
+    provisional: bool,
+) -> packed.Arrays:
+    """Rows of the window in order."""
+    # The plan is made anew each time: one for any market would look into every partition.
+    query = sql.SQL(
+        "SELECT {} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}"
+    ).format(packed.select_list(kinds), sql.SQL("true" if provisional else "NOT provisional"))
+    row = connection.execute(
+        query, [list(numbers), window.start, window.end], binary=True, prepare=False
+    ).fetchone()
+    found = packed.unpack(row or (), kinds)
+    order = np.lexsort((found["open_time"], found["market_id"]))
+    if (np.diff(order) == 1).all():
+        return found
+    return {name: values[order] for name, values in found.items()}
+
+
+def _extent(connection: Connection, number: int, window: Window) -> Window:
+    """The part of the window from the first stored candle to the last."""
+    row = connection.execute(
+        "SELECT min(open_time), max(open_time) FROM candle"
+        " WHERE market_id = %s AND open_time >= %s AND open_time < %s",
+        [number, window.start, window.end],
+        prepare=False,
+    ).fetchone()
+    if row is None or row[0] is None:
+        return Window(window.start, window.start)
+    return Window(row[0], row[1] + MINUTE)
+
+
+def _frame(columns: packed.Arrays) -> pd.DataFrame:
+    series = {
+        name: pd.DatetimeIndex(values).tz_localize("UTC") if values.dtype.kind == "M" else values
+        for name, values in columns.items()
+    }
+    return pd.DataFrame(series, copy=False)
+
+
+def _update(connection: Connection, rows: Minutes) -> None:
+    connection.execute(
+        "UPDATE candle SET provisional = new.provisional, open = new.open, high = new.high, low = new.low,"
+        " close = new.close, volume = new.volume, quote_volume = nullif(new.quote_volume, 'NaN'),"
+        " taker_buy_volume = nullif(new.taker_buy_volume, 'NaN')"
+        " FROM unnest(%b::int2[], %b::timestamptz[], %b::bool[], %b::float8[], %b::float8[], %b::float8[],"
+        " %b::float8[], %b::float8[], %b::float8[], %b::float8[]) AS new (market_id, open_time, provisional,"
+        " open, high, low, close, volume, quote_volume, taker_buy_volume)"
+        " WHERE candle.market_id = new.market_id AND candle.open_time = new.open_time"
+        # Said twice: with constants the planner leaves out the other partitions.
+        " AND candle.market_id = ANY(%b)",
+        [
+            rows.market.tolist(),
+            _moments(rows),
+            rows.provisional.tolist(),
+            *(rows.values[:, column].tolist() for column in range(len(VALUES))),
+            np.unique(rows.market).tolist(),
+        ],
+        prepare=False,
+    )
+
+
+def _count_revisions(connection: Connection, before: Minutes) -> None:
+    connection.execute(
+        "INSERT INTO revision (market_id, times, open_time, first_volume, first_close, last_at)"
+        " SELECT market_id, 1, open_time, volume, close, now()"
+        " FROM unnest(%b::int2[], %b::timestamptz[], %b::float8[], %b::float8[])"
+        " AS old (market_id, open_time, volume, close)"
+        " ON CONFLICT (market_id, open_time)"
+        " DO UPDATE SET times = least(revision.times + 1, 32767), last_at = excluded.last_at",
+        [
+            before.market.tolist(),
+            _moments(before),
+            before.values[:, VOLUME].tolist(),
+            before.values[:, CLOSE].tolist(),
+        ],
+    )
+
+
+def _report(frames: Mapping[int, pd.DataFrame], changes: Changes) -> dict[int, Stored]:
+    inserted = per_market(changes.insert.market)
+    finalized = per_market(changes.update.market, changes.finalized)
+    revised = per_market(changes.update.market, changes.revised)
+    final = changes.final
+    return {
+        number: Stored(
+            inserted.get(number, 0),
+            finalized.get(number, 0),
+            revised.get(number, 0),
+            tuple(EPOCH + h * HOUR for h in np.unique(final.minute[final.market == number] // 60).tolist()),
+        )
+        for number in frames
+    }
+
+
+def _moment(minute: int) -> datetime:
+    return EPOCH + int(minute) * MINUTE
+
+
+def _moments(rows: Minutes) -> list[datetime]:
+    return [_moment(minute) for minute in rows.minute.tolist()]
