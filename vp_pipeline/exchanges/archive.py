@@ -1,0 +1,165 @@
+"""Binance's archive: months and days of candles as files, verified by their published checksums.
+
+Here belong asking, limits and retries; what is accepted as a file is in `archive_file`.
+"""
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+import pandas as pd
+
+from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.exchanges.archive_file import ArchiveFile, BadArchiveError, read
+from vp_pipeline.exchanges.errors import LONGEST_WAIT, FetchError
+from vp_pipeline.exchanges.patience import Patience
+
+LIVE = "https://data.binance.vision"
+HOST = "binance_archive"
+"""The name under which a sandbox stands in for the archive."""
+
+PATIENCE = Patience(attempts=3, timeout_seconds=120.0)
+_LARGEST_FILE = 32 * 1024 * 1024
+_LARGEST_CHECKSUM = 1024
+_PIECE = 64 * 1024
+_CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A verified file: its SHA-256 and its bars, with `file.columns`."""
+
+    file: ArchiveFile
+    sha256: str
+    frame: pd.DataFrame
+
+
+class ArchiveClient:
+    """`host`, if given, stands in for the archive's own: a sandbox."""
+
+    def __init__(self, host: str | None = None, patience: Patience = PATIENCE) -> None:
+        self._host = host or LIVE
+        self._patience = patience
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=patience.timeout_seconds),
+            trust_env=host is None,
+            auto_decompress=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def checksum(self, file: ArchiveFile) -> str | None:
+        """The published SHA-256 of a file; None if the archive has no such file (yet).
+
+        Raises:
+            FetchError: the archive could not be asked, or answered with something else.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._checksum(file)
+            except FetchError as error:
+                await self._pause(error, attempt)
+
+    async def fetch(self, file: ArchiveFile) -> Archived | None:
+        """A file, parsed only after its bytes have the published checksum; None if there is none (yet).
+
+        Raises:
+            FetchError: the archive could not be asked, or the file is not what it should be.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return await self._fetch(file)
+            except FetchError as error:
+                await self._pause(error, attempt)
+
+    async def _pause(self, error: FetchError, attempt: int) -> None:
+        """Wait until the next attempt, or give up with the error."""
+        pause = self._patience.after(error, attempt)
+        if pause is None:
+            raise error
+        await asyncio.sleep(pause)
+
+    async def _fetch(self, file: ArchiveFile) -> Archived | None:
+        published = await self._checksum(file)
+        content = await self._get(file, file.path, _LARGEST_FILE) if published is not None else None
+        if published is None or content is None:
+            return None
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+        if digest != published:
+            reason = f"{len(content)} bytes do not have the published checksum: nothing of them is used"
+            raise FetchError(_market(file), f"{file.path}: {reason}", retryable=True)
+        try:
+            frame = await asyncio.to_thread(read, file, content)
+        except BadArchiveError as error:
+            raise FetchError(_market(file), f"{file.path} is refused: {error}") from error
+        return Archived(file, digest, frame)
+
+    async def _checksum(self, file: ArchiveFile) -> str | None:
+        content = await self._get(file, f"{file.path}.CHECKSUM", _LARGEST_CHECKSUM)
+        if content is None:
+            return None
+        text = content.decode("ascii", errors="replace")
+        match = re.fullmatch(rf"([0-9a-f]{{64}})  {re.escape(file.name)}\.zip\s*", text)
+        if match is None:
+            reason = f"{file.path}.CHECKSUM is no checksum of it: {text[:80]!r}"
+            raise FetchError(_market(file), reason, retryable=True)
+        return match[1]
+
+    async def _get(self, file: ArchiveFile, path: str, limit: int) -> bytes | None:
+        """The body, never more than `limit` bytes of it; None if it is not found."""
+        market, answer, parts, size = _market(file), Answer(), [], 0
+        try:
+            async with self._session.get(f"{self._host}/{path}", allow_redirects=False) as response:
+                answer.note(response.status, response.headers)
+                if response.status == 404:
+                    return None
+                if response.status != 200:
+                    raise _refused(market, path, answer)
+                async for part in response.content.iter_chunked(_PIECE):
+                    size += len(part)
+                    if size > limit:
+                        raise FetchError(market, f"{path} has more than {limit} bytes: it is refused")
+                    parts.append(part)
+        except TimeoutError as error:
+            seconds = f"{self._patience.timeout_seconds:g} s"
+            raise FetchError(market, f"{path} did not arrive within {seconds}", retryable=True) from error
+        except aiohttp.ClientError as error:
+            reason = f"{path} cannot be fetched ({type(error).__name__}: {str(error)[:160]})"
+            raise FetchError(market, reason, retryable=True) from error
+        return b"".join(parts)
+
+
+def _market(file: ArchiveFile) -> str:
+    return f"binance archive {file.symbol}"
+
+
+def _refused(market: str, path: str, answer: Answer) -> FetchError:
+    """What a status other than found and not found means."""
+    status = answer.status or 0
+    wait = None
+    if answer.stay_away_until is not None:
+        wait = (answer.stay_away_until - answer.now).total_seconds()
+    if status in (403, 451):
+        return FetchError(
+            market,
+            "the archive refuses this address (geoblock or firewall): use another network"
+            f" (HTTP {status} for {path})",
+        )
+    if status in (408, 429) or status >= 500:
+        if wait is not None and wait > LONGEST_WAIT.total_seconds():
+            until = f"{answer.stay_away_until:%Y-%m-%d %H:%M:%S} UTC"
+            return FetchError(market, f"the archive wants no request before {until} (HTTP {status})")
+        return FetchError(market, f"the archive has an error (HTTP {status} for {path})", True, wait)
+    return FetchError(market, f"the archive refused the request (HTTP {status} for {path})")
