@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+# A year: no exchange means more, and dates have an end.
+_LONGEST_SECONDS = 365 * 86_400
+
 
 @dataclass
 class Answer:
@@ -30,20 +33,28 @@ class Answer:
         self.status = self.exchange_time = self.stay_away_until = None
 
     @property
+    def stay_away(self) -> timedelta | None:
+        """How long the exchange wants to be left alone; None if it does not say."""
+        if self.stay_away_until is None:
+            return None
+        return max(self.stay_away_until - self.now, timedelta(0))
+
+    @property
     def now(self) -> datetime:
         """The exchange's time, to the second; ours if it did not tell."""
         return self.exchange_time or datetime.now(UTC)
 
 
 def _instant(text: str) -> datetime:
-    return email.utils.parsedate_to_datetime(text).astimezone(UTC)
+    moment = email.utils.parsedate_to_datetime(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _retry_time(text: str, now: datetime) -> datetime | None:
     """Retry-After is seconds or a date (RFC 9110, 10.2.3); anything else says nothing."""
-    if text.strip().isdecimal():
-        return now + timedelta(seconds=int(text))
     try:
+        if text.strip().isdecimal():
+            return now + timedelta(seconds=min(int(text), _LONGEST_SECONDS))
         return _instant(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -3,7 +3,7 @@
 Here belongs the translation of the clients' exceptions; asking again is up to `patience`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import aiohttp
@@ -18,12 +18,16 @@ LONGEST_WAIT = timedelta(seconds=30)
 
 @dataclass(eq=False)
 class FetchError(Exception):
-    """One market could not be fetched. `retryable`: asking again soon may help, not before `wait_seconds`."""
+    """One market could not be fetched. `retryable`: asking again soon may help, not before `wait_seconds`.
+
+    `crowded`: the exchange limits our requests, and needs a longer pause than after other failures.
+    """
 
     market: str
     reason: str
     retryable: bool = False
     wait_seconds: float | None = None
+    crowded: bool = False
 
     def __str__(self) -> str:
         return f"{self.market}: {self.reason}"
@@ -34,7 +38,8 @@ def from_ccxt(market: str, error: Exception, answer: Answer) -> FetchError:
     detail = _short(error)
     failure = _by_status(market, answer)
     if failure is None:
-        failure = FetchError(market, *_ccxt_reason(error, detail, answer))
+        reason, retryable = _ccxt_reason(error, detail, answer)
+        failure = FetchError(market, reason, retryable, crowded=isinstance(error, ccxt.DDoSProtection))
     return _heeding(failure, answer)
 
 
@@ -110,22 +115,24 @@ def _by_status(market: str, answer: Answer) -> FetchError | None:
                 market, f"the exchange has banned this address {end}: ask it less often (HTTP 418)"
             )
         case 429:
-            return FetchError(market, "the exchange limits our requests (HTTP 429)", retryable=True)
+            return FetchError(
+                market, "the exchange limits our requests (HTTP 429)", retryable=True, crowded=True
+            )
         case _:
             return None
 
 
 def _heeding(failure: FetchError, answer: Answer) -> FetchError:
     """The failure with the exchange's wish to be left alone, terminal if that is for long."""
-    if not failure.retryable or answer.stay_away_until is None:
+    wait = answer.stay_away
+    if not failure.retryable or wait is None or answer.stay_away_until is None:
         return failure
-    wait = max(answer.stay_away_until - answer.now, timedelta(0))
     if wait > LONGEST_WAIT:
         reason = (
             f"{failure.reason}; it wants no request before {answer.stay_away_until:%Y-%m-%d %H:%M:%S} UTC"
         )
         return FetchError(failure.market, reason)
-    return FetchError(failure.market, failure.reason, retryable=True, wait_seconds=wait.total_seconds())
+    return replace(failure, wait_seconds=wait.total_seconds())
 
 
 def _short(error: Exception) -> str:

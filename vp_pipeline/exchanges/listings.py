@@ -21,8 +21,7 @@ class ListingsFile:
     """One exchange's listings in `folder`; a sandbox (`host`) has its own, as it is another exchange."""
 
     def __init__(self, folder: Path, exchange: str, host: str | None) -> None:
-        place = "" if host is None else "@" + re.sub(r"[^0-9A-Za-z.-]+", "_", host)
-        self.path = folder / f"{exchange}{place}.json"
+        self.path = folder / file_name(exchange, host)
 
     def read(self) -> Listings:
         """What is kept and younger than a day; nothing else.
@@ -48,6 +47,12 @@ class ListingsFile:
         temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(listings))
         temporary.replace(self.path)
+
+
+def file_name(exchange: str, host: str | None) -> str:
+    """The name of what is kept of a host."""
+    place = "" if host is None else "@" + re.sub(r"[^0-9A-Za-z.-]+", "_", host)
+    return f"{exchange}{place}.json"
 
 
 def chosen(markets: dict[str, dict[str, Any]], symbols: Sequence[str]) -> Listings:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from vp_pipeline.exchanges.errors import FetchError
 
+# Limits are counted by the minute: coming back after half a second only counts against us.
+CROWDED_FACTOR = 6.0
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -24,7 +27,8 @@ class Patience:
             return None
         if failure.wait_seconds is not None:
             return failure.wait_seconds
-        return self.pause_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
+        base = self.pause_seconds * (CROWDED_FACTOR if failure.crowded else 1.0)
+        return base * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
 
 
 USUAL = Patience()

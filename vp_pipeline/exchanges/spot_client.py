@@ -16,6 +16,7 @@ import ccxt.async_support
 from ccxt import BadResponse, BadSymbol, BaseError
 
 from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.exchanges.breaker import Breaker
 from vp_pipeline.exchanges.errors import FetchError, from_ccxt
 from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, settled
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
@@ -61,6 +62,7 @@ class SpotClient:
         self._traits = traits_of(exchange)
         self._patience = patience
         self._file = ListingsFile(cache, exchange, host) if cache is not None else None
+        self._breaker = Breaker(cache, exchange, host)
         self._preparing = asyncio.Lock()
         self._listings: Listings | FetchError | None = None
         self._alive: set[str] = set()  # symbols of which this session has seen a candle
@@ -81,7 +83,7 @@ class SpotClient:
     @property
     def closed_to_us(self) -> bool:
         """Whether the host wants, or can do, nothing more for us in this session."""
-        return isinstance(self._listings, FetchError)
+        return isinstance(self._listings, FetchError) or self._breaker.is_open
 
     async def fetch(self, symbol: str, window: Window) -> Fetched:
         """Minute candles that open within the window, columns CANDLE_COLUMNS and `provisional`.
@@ -192,11 +194,16 @@ class SpotClient:
         while True:
             attempt += 1
             request.answer.forget()
+            request.before = lambda: self._breaker.check(market)
+            asked_at = self._breaker.check(market)
             token = current_request.set(request)
             try:
-                return await call()
+                result = await call()
+                self._breaker.succeeded()
+                return result
             except (BaseError, *_STUMBLES) as error:
                 failure = from_ccxt(market, error, request.answer)
+                self._breaker.failed(failure, request.answer, asked_at)
                 pause = self._patience.after(failure, attempt)
                 if pause is None:
                     raise failure from error

@@ -7,7 +7,7 @@ for every ccxt exchange class; which errors are worth another request is in `err
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,17 +19,22 @@ from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.traits import Extras
 from vp_pipeline.windows import to_ms
 
+# Refusals that pass: request timeout, too early.
+_PASSING = (408, 425)
+
 
 @dataclass
 class Request:
     """One request that a caller waits for: the answer's head, and how many rows the body's lists hold.
 
+    `before` is called when the request leaves the rate limiter's queue, and may still stop it by raising.
     With `candles`, an answer without any list is refused; one whose lists are all empty is believed.
     """
 
     answer: Answer
     candles: bool = False
     rows: int = 0
+    before: Callable[[], object] = lambda: None
 
 
 # Set by the caller around one request, so that requests running side by side cannot mix up their answers.
@@ -56,6 +61,13 @@ class Strict:
     def microseconds(self) -> int:
         """The same in microseconds."""
         return self.milliseconds() * 1_000
+
+    def fetch(self, *arguments: Any, **named: Any) -> Any:
+        """ccxt's, unless the caller stops the request."""
+        request = current_request.get(None)
+        if request is not None:
+            request.before()
+        return super().fetch(*arguments, **named)  # type: ignore[misc]  # in ccxt's class
 
     def on_rest_response(
         self, code: int, reason: str, url: str, method: str, response_headers: dict[str, str], *rest: Any
@@ -86,9 +98,11 @@ class Strict:
             handled = super().handle_errors(code, reason, url, method, headers, body, response, *rest)  # type: ignore[misc]  # in ccxt's class
         if code >= 500:
             raise ccxt.ExchangeNotAvailable(f"{self.id} HTTP {code} {reason}")
+        if code in _PASSING:
+            raise ccxt.RequestTimeout(f"{self.id} HTTP {code} {reason}")
         if code >= 400:
             raise ccxt.BadRequest(f"{self.id} HTTP {code} {reason}")
-        if response is None:
+        if response is None or not 200 <= code < 300:
             raise ccxt.BadResponse(f"{self.id} HTTP {code} without JSON: {body[:80]!r}")
         request = current_request.get(None)
         if request is not None and request.candles:
