@@ -12,6 +12,7 @@ import requests
 from binance.error import ClientError, ServerError
 
 from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.exchanges.deadline import DeadlineError
 
 LONGEST_WAIT = timedelta(seconds=30)
 
@@ -88,7 +89,7 @@ def _futures_reason(error: Exception, answer: Answer) -> tuple[str, bool]:
             return f"the exchange refused the request (HTTP {error.status_code}: {text})", False
         case ServerError():
             return f"the exchange has an error (HTTP {error.status_code})", True
-        case requests.Timeout():
+        case requests.Timeout() | DeadlineError():
             return "no answer in time", True
         case requests.RequestException():
             return f"cannot be reached ({type(error).__name__})", True

@@ -4,15 +4,16 @@ Here belongs the arithmetic; asking again is the spot client's affair.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from vp_pipeline.exchanges.frames import Row
 from vp_pipeline.windows import MINUTE, Window, from_ms, to_ms
 
-DOUBTED_MINUTES = 10
-_MINUTE_MS = 60_000
+DOUBTED = timedelta(minutes=10)
+"""An absence at an end of an answer that is at least so long is asked for again."""
 
 
-def absences(rows: Sequence[Row], window: Window) -> list[Window]:
+def absences(rows: Sequence[Row], window: Window, bar: timedelta = MINUTE) -> list[Window]:
     """The window if no row (open time in ms first) lies in it; else its head and tail without rows, if long.
 
     Candles missing between others are no sign of a cut answer.
@@ -22,9 +23,9 @@ def absences(rows: Sequence[Row], window: Window) -> list[Window]:
     times = _times(rows, window)
     if not times:
         return [window]
-    first, last = from_ms(min(times)), from_ms(max(times)) + MINUTE
+    first, last = from_ms(min(times)), from_ms(max(times)) + bar
     ends = (Window(window.start, first), Window(min(last, window.end), window.end))
-    return [end for end in ends if end.count(MINUTE) >= DOUBTED_MINUTES]
+    return [end for end in ends if end and end.end - end.start >= DOUBTED]
 
 
 def count_in(rows: Sequence[Row], window: Window) -> int:
