@@ -4,7 +4,7 @@ Here belong names, defaults and their validation. What the markets file may say 
 nothing else in the package reads `os.environ`.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -58,6 +58,14 @@ class Settings(BaseSettings):
         default=120, ge=0, le=600, description="After how many seconds a tick begins no further gap."
     )
 
+    history_start: date = Field(
+        default=date(2021, 1, 1), description="First month of the history partitions, by any of its days."
+    )
+    history_files: Path | None = Field(
+        default=None,
+        description="Folder of recorded candles that history is loaded from; `history` in VP_HOME if not set.",
+    )
+
     @field_validator("hourly_start")
     @classmethod
     def _whole_hour(cls, value: datetime | None) -> datetime | None:
@@ -77,6 +85,11 @@ class Settings(BaseSettings):
     def label(self) -> str | None:
         """What every page and artifact must say of its data; None on live data."""
         return LABELS[self.source]
+
+    @property
+    def history_folder(self) -> Path:
+        """Where a person puts recorded candles for the history."""
+        return self.history_files or self.home / "history"
 
     def exchange_host(self, exchange: str) -> str | None:
         """Base address that replaces an exchange's own; None on live."""
