@@ -79,11 +79,12 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
         window = window_of(context)
         turn_clock(settings, window.end)
         selected = {key: series for key, series in series_of.items() if key in context.selected_asset_keys}
-        host = settings.exchange_host(EXCHANGE)
+        host, cache = settings.exchange_host(EXCHANGE), settings.home / "cache" / "listings"
 
         def fetch(series: Klines) -> Fetched | FetchError:
             try:
-                return FuturesClient(host).fetch(series.symbol, interval, bar, _recorded(series, window))
+                client = FuturesClient(host, cache=cache)
+                return client.fetch(series.symbol, interval, bar, _recorded(series, window))
             except FetchError as error:
                 return error
 

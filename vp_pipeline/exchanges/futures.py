@@ -140,11 +140,12 @@ class FuturesClient:
                 )
                 rows = _parse(answer)
             except _FAILURES as error:
-                if isinstance(error, DeadlineError):  # its line is still in use
+                given_up = isinstance(error, DeadlineError)
+                if given_up:  # its line is still in use
                     self._line = self._connect()
-                    line.answer = Answer()
-                failure = from_futures(market, error, line.answer)
-                self._breaker.failed(failure, line.answer, asked_at)
+                head = Answer() if given_up else line.answer
+                failure = from_futures(market, error, head)
+                self._breaker.failed(failure, head, asked_at)
                 pause = self._patience.after(failure, attempt)
                 if pause is None:
                     raise failure from error

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vp_pipeline.exchanges import futures
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import GRACE, Fetched, settled
 from vp_pipeline.exchanges.futures import EXCHANGE, KLINE_COLUMNS, FuturesClient
@@ -83,13 +84,13 @@ def test_a_bar_that_closes_between_two_pages_is_not_taken_as_it_stood(
     clock = Clock(datetime(2025, 3, 5, 12, 1, 44, tzinfo=UTC), frozen=True)
     minute = datetime(2025, 3, 5, 12, 0, tzinfo=UTC)
     window = Window(minute - 990 * MINUTE, minute + 1000 * MINUTE)
-    note = FuturesClient._note
+    note = futures._Line._note
 
-    def later(self: FuturesClient, *arguments: Any, **named: Any) -> None:
+    def later(self: futures._Line, *arguments: Any, **named: Any) -> None:
         note(self, *arguments, **named)
         clock.set(minute + MINUTE + GRACE, frozen=True)
 
-    monkeypatch.setattr(FuturesClient, "_note", later)
+    monkeypatch.setattr(futures._Line, "_note", later)
 
     async def main() -> Fetched:
         async with world(source, clock) as here:
