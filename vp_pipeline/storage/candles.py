@@ -130,13 +130,22 @@ def read_blocks(
             yield frame
 
 
+def newest(connection: Connection, market_ids: Sequence[int]) -> dict[int, datetime]:
+    """Open time of each market's last final candle; markets without any are left out."""
+    rows = connection.execute(
+        "SELECT number, (SELECT open_time FROM candle WHERE market_id = number AND NOT provisional"
+        " ORDER BY open_time DESC LIMIT 1) FROM unnest(%s::int2[]) AS number",
+        [list(market_ids)],
+    )
+    return {number: moment for number, moment in rows if moment is not None}
+
+
 def final_minutes(connection: Connection, windows: Sequence[tuple[int, Window]]) -> dict[int, Times]:
-    """By market, open times of its stored final candles within its windows, ascending and unique, UTC."""
+    """By market, open times of its stored final candles within its windows, ascending, UTC."""
     kinds: dict[str, PgType] = {name: CANDLE.columns[name] for name in CANDLE.key}
-    segments = [(number, window.start, window.end) for number, window in windows]
-    found = _segments_of(connection, segments, kinds, sql.SQL("NOT provisional"))
+    found = _segments_of(connection, _hulls(windows), kinds, sql.SQL("NOT provisional"))
     numbers = {number for number, _ in windows}
-    return {number: np.unique(found["open_time"][found["market_id"] == number]) for number in numbers}
+    return {number: np.sort(found["open_time"][found["market_id"] == number]) for number in numbers}
 
 
 def _minutes_of(number: int, frame: pd.DataFrame) -> Minutes:
@@ -184,6 +193,18 @@ def _segments(new: Minutes) -> list[Segment]:
         pieces = np.split(minute, breaks) if len(breaks) < _MOST_SEGMENTS else [minute]
         found += [(number, _moment(piece[0]), _moment(piece[-1] + 1)) for piece in pieces]
     return found
+
+
+def _hulls(windows: Sequence[tuple[int, Window]]) -> list[Segment]:
+    """The windows with those joined that overlap or are neighbours."""
+    hulls: list[Segment] = []
+    for number, window in sorted(windows, key=lambda one: (one[0], one[1].start)):
+        last = hulls[-1] if hulls else None
+        if last is not None and last[0] == number and window.start <= last[2]:
+            hulls[-1] = (number, last[1], max(last[2], window.end))
+        else:
+            hulls.append((number, window.start, window.end))
+    return hulls
 
 
 def _stored(connection: Connection, segments: Sequence[Segment]) -> Minutes:

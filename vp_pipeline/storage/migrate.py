@@ -35,8 +35,8 @@ def create_database(url: str) -> bool:
         return True
 
 
-def upgrade(url: str) -> None:
-    """Apply the migrations that the database lacks, all or none.
+def upgrade(url: str, revision: str = "head") -> None:
+    """Apply the migrations that the database lacks, all or none; up to `revision` if one is given.
 
     Raises:
         psycopg.OperationalError: the database cannot be reached.
@@ -50,4 +50,4 @@ def upgrade(url: str) -> None:
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)

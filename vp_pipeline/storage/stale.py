@@ -1,20 +1,21 @@
 """Hours whose input changed after they were computed.
 
 Here belongs the list of what is to be computed again, kept in Postgres so that no crash forgets it.
-Whoever changes final candles marks the consumer "aggregate", whoever changes the aggregate marks
-"volume_profile"; the consumer clears what it has computed, in the transaction that stores the result.
+Whoever changes final candles marks the consumer `AGGREGATE`, whoever changes the aggregate marks
+`VOLUME_PROFILE`; the consumer clears what it has computed, in the transaction that stores the result.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Final
 
 from vp_pipeline.storage.connection import Connection
 
-Consumer = Literal["aggregate", "volume_profile"]
+AGGREGATE: Final = "aggregate"
+VOLUME_PROFILE: Final = "volume_profile"
 
 
-def mark(connection: Connection, consumer: Consumer, base: str, hours: Iterable[datetime]) -> None:
+def mark(connection: Connection, consumer: str, base: str, hours: Iterable[datetime]) -> None:
     """Note hours of a base to be computed again; those already noted stay."""
     connection.execute(
         "INSERT INTO stale_hour (consumer, base, hour)"
@@ -24,7 +25,7 @@ def mark(connection: Connection, consumer: Consumer, base: str, hours: Iterable[
 
 
 def pending(
-    connection: Connection, consumer: Consumer, base: str, limit: int | None = None
+    connection: Connection, consumer: str, base: str, limit: int | None = None
 ) -> list[datetime]:
     """Hours to be computed again, oldest first; the first `limit` of them."""
     rows = connection.execute(
@@ -34,7 +35,7 @@ def pending(
     return [hour for (hour,) in rows]
 
 
-def clear(connection: Connection, consumer: Consumer, base: str, hours: Iterable[datetime]) -> None:
+def clear(connection: Connection, consumer: str, base: str, hours: Iterable[datetime]) -> None:
     """Take computed hours off the list."""
     connection.execute(
         "DELETE FROM stale_hour WHERE consumer = %s AND base = %s AND hour = ANY(%s::timestamptz[])",

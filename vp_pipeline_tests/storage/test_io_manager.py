@@ -51,7 +51,9 @@ with warnings.catch_warnings():
         span = context.partition_time_window
         times = pd.date_range(span.start, span.end, freq="min", inclusive="left")
         prices = dict.fromkeys(("open", "high", "low", "close"), 100.0)
-        return pd.DataFrame({"open_time": times, **prices, "volume": 1.0, "markets": 2, "missing": ""})
+        numbers = dict.fromkeys(("vwap", "robust_price", "quote_volume_usd", "taker_buy_volume"), 1.0)
+        texts = {"missing": "", "price_market": "kraken BTC/USD", "left_out": ""}
+        return pd.DataFrame({"open_time": times, **prices, "volume": 1.0, "markets": 2, **texts, **numbers})
 
     @asset(
         partitions_def=DAYS,

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pandas as pd
 import psycopg
@@ -104,6 +105,64 @@ def test_upgrades_at_once_wait_for_each_other(postgres_server: EmbeddedPostgres)
         list(pool.map(migrate.upgrade, [url] * 4))
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+def test_candles_and_coverage_of_the_first_version_are_carried_over(
+    postgres_server: EmbeddedPostgres,
+) -> None:
+    url = postgres_server.url("first_version")
+    migrate.create_database(url)
+    migrate.upgrade(url, "0001")
+    with transaction(url) as connection:
+        connection.execute(
+            "INSERT INTO market (exchange, symbol) VALUES ('kraken', 'BTC/USD'), ('okx', 'A/B')"
+        )
+        connection.execute(
+            "INSERT INTO candle SELECT 1, minute, 1, 4, 0.5, 2, 3 FROM generate_series("
+            "'2026-01-01 00:00Z'::timestamptz, '2026-01-01 01:09Z', '1 min') AS minute"
+            " WHERE minute <> '2026-01-01 00:30Z'"
+        )
+        connection.execute(
+            "INSERT INTO coverage VALUES"
+            " (1, '2026-01-01 00:00Z', 60, 59, 'the exchange has no candle'),"
+            " (1, '2026-01-01 01:00Z', 15, 10, ''),"
+            " (2, '2026-01-01 00:00Z', 60, 0, 'timeout'), (2, '2026-01-01 01:00Z', 15, 0, 'timeout')"
+        )
+    migrate.upgrade(url)
+    with transaction(url) as connection:
+        stored = connection.execute(
+            "SELECT tableoid::regclass::text, count(*) FROM candle GROUP BY 1"
+        ).fetchall()
+        runs = connection.execute(
+            "SELECT symbol, state, to_char(start_time, 'HH24:MI'), minutes, reason FROM coverage"
+            " ORDER BY symbol DESC, start_time"
+        ).fetchall()
+        candle = connection.execute("SELECT * FROM candle LIMIT 1").fetchone()
+    assert stored == [("candle_1", 69)]
+    assert candle == (1, False, datetime(2026, 1, 1, tzinfo=UTC), 1.0, 4.0, 0.5, 2.0, 3.0, None, None)
+    assert runs == [
+        ("BTC/USD", "got", "00:00", 30, ""),
+        ("BTC/USD", "exchange-empty", "00:30", 1, "the exchange has no candle"),
+        ("BTC/USD", "got", "00:31", 39, ""),
+        ("BTC/USD", "unknown", "01:10", 5, "an earlier version did not record why"),
+        ("A/B", "unknown", "00:00", 75, "timeout"),
+    ]
+
+
+def test_a_query_by_market_looks_into_its_partition_alone(postgres_server: EmbeddedPostgres) -> None:
+    url = postgres_server.url("partitions")
+    migrate.create_database(url)
+    migrate.upgrade(url)
+    with transaction(url) as connection:
+        numbers = market_ids(connection, [("many", f"M{number}/USD") for number in range(50)])
+        of_one = "SELECT close FROM candle WHERE market_id = %s AND open_time >= now()"
+        of_name = "SELECT close FROM market_candle WHERE exchange = 'many' AND symbol = 'M7/USD'"
+        plan = "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "
+        by_number = connection.execute(plan + of_one, [numbers["many", "M7/USD"]]).fetchall()
+        by_name = connection.execute(plan + of_name).fetchall()
+    assert str(by_number).count("candle_") == 2, "one partition and its index"
+    # By name the market is known only when the query runs; the other partitions are not touched then.
+    assert str(by_name).count("never executed") >= 49
 
 
 def test_unreachable_server_is_an_error(postgres_server: EmbeddedPostgres) -> None:

@@ -8,7 +8,7 @@ from psycopg import sql
 
 from vp_pipeline.storage import markets, rows
 from vp_pipeline.storage.connection import Connection, transaction
-from vp_pipeline.storage.tables import CANDLE, COVERAGE, DAILY_RETURN, VOLUME_PROFILE_ROW, Table
+from vp_pipeline.storage.tables import CANDLE, COVERAGE_RUN, DAILY_RETURN, VOLUME_PROFILE_ROW, Table
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -31,9 +31,9 @@ def connection(database_url: str) -> Iterator[Connection]:
 def candles(window: Window, price: float = 100.0) -> pd.DataFrame:
     times = pd.date_range(window.start, window.end, freq="min", inclusive="left")
     values = pd.Series(range(len(times)), dtype="float64") + price
-    return pd.DataFrame(
-        {"open_time": times, "open": values, "high": values, "low": values, "close": values, "volume": 1.5}
-    )
+    prices = dict.fromkeys(("open", "high", "low", "close"), values)
+    frame = pd.DataFrame({"provisional": False, "open_time": times, **prices, "volume": 1.5})
+    return frame.assign(quote_volume=2.5, taker_buy_volume=float("nan"))
 
 
 def profile(first: datetime, days: int) -> pd.DataFrame:
@@ -137,7 +137,7 @@ def test_a_failing_second_batch_takes_the_first_back(database_url: str) -> None:
             rows.replace(connection, CANDLE, candles(hours(0, 1), 5.0), {"market_id": number}, hours(0, 1))
             rows.replace(connection, CANDLE, candles(hours(0, 1)), {"market_id": unknown}, hours(0, 1))
 
-    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+    with pytest.raises(psycopg.errors.CheckViolation):
         replace_both()
     with transaction(database_url) as connection:
         assert dump(connection, CANDLE) == before
@@ -185,10 +185,11 @@ def test_refuses_a_window_where_there_is_no_time(connection: Connection) -> None
 
 
 def test_an_empty_result_has_the_dtypes_of_a_full_one(connection: Connection) -> None:
-    empty = rows.read(connection, COVERAGE, {"market_id": BTC})
-    frame = pd.DataFrame({"hour": [START], "expected": 60, "got": 59, "reason": ""})
-    rows.replace(connection, COVERAGE, frame, {"market_id": BTC}, hours(0, 1))
-    full = rows.read(connection, COVERAGE, {"market_id": BTC})
+    empty = rows.read(connection, COVERAGE_RUN, {"market_id": BTC})
+    hour = hours(0, 1)
+    frame = pd.DataFrame({"start_time": [hour.start], "end_time": hour.end, "state": "got", "reason": ""})
+    rows.replace(connection, COVERAGE_RUN, frame, {"market_id": BTC}, hour)
+    full = rows.read(connection, COVERAGE_RUN, {"market_id": BTC})
     assert (len(empty), len(full)) == (0, 1)
     assert empty.dtypes.to_dict() == full.dtypes.to_dict()
 

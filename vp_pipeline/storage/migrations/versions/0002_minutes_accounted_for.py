@@ -214,11 +214,11 @@ CREATE TABLE venue_verdict (
     PRIMARY KEY (base, hour, market_id)
 );
 
-COMMENT ON TABLE venue_verdict IS 'by hour, whether a market counts in the aggregate (''in''), and why not';
+COMMENT ON TABLE venue_verdict IS 'markets that the aggregate leaves out of an hour, and why';
 
 CREATE VIEW aggregate_venue AS
     SELECT split_part(symbol, '/', 1) AS base, open_time, exchange, symbol, volume, close,
-        coalesce(verdict = 'in', true) AS included, coalesce(reason, '') AS reason
+        verdict IS NULL AS included, coalesce(verdict || ': ' || reason, '') AS reason
     FROM candle JOIN market USING (market_id)
     LEFT JOIN venue_verdict ON venue_verdict.base = split_part(symbol, '/', 1)
         AND venue_verdict.market_id = candle.market_id

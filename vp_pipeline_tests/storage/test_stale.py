@@ -1,0 +1,39 @@
+from collections.abc import Iterator
+
+import pytest
+
+from vp_pipeline.storage import stale
+from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.windows import HOUR
+from vp_pipeline_tests.storage.candle_frames import START
+
+HOURS = [START + number * HOUR for number in range(5)]
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    with transaction(database_url) as connection:
+        yield connection
+        connection.rollback()
+
+
+def test_marked_hours_are_pending_oldest_first(connection: Connection) -> None:
+    stale.mark(connection, stale.AGGREGATE, "BTC", [HOURS[3], HOURS[1]])
+    stale.mark(connection, stale.AGGREGATE, "BTC", [HOURS[1], HOURS[2], HOURS[2]])
+    assert stale.pending(connection, stale.AGGREGATE, "BTC") == HOURS[1:4]
+    assert stale.pending(connection, stale.AGGREGATE, "BTC", limit=2) == HOURS[1:3]
+
+
+def test_consumers_and_bases_are_apart(connection: Connection) -> None:
+    stale.mark(connection, stale.AGGREGATE, "BTC", HOURS)
+    stale.mark(connection, stale.VOLUME_PROFILE, "BTC", HOURS[:2])
+    stale.clear(connection, stale.AGGREGATE, "BTC", HOURS[:4])
+    assert stale.pending(connection, stale.AGGREGATE, "BTC") == HOURS[4:]
+    assert stale.pending(connection, stale.VOLUME_PROFILE, "BTC") == HOURS[:2]
+    assert stale.pending(connection, stale.AGGREGATE, "ETH") == []
+
+
+def test_nothing_is_nothing(connection: Connection) -> None:
+    stale.mark(connection, stale.AGGREGATE, "BTC", [])
+    stale.clear(connection, stale.AGGREGATE, "BTC", [])
+    assert stale.pending(connection, stale.AGGREGATE, "BTC") == []
