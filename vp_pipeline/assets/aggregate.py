@@ -1,11 +1,16 @@
 """The normalized aggregate: one asset a base, all its markets' volumes added minute by minute.
 
-Here belongs which markets and which lead go into it; the arithmetic is in `analytics.aggregate`.
+Here belongs which hours are made anew, from which markets and with which lead; the arithmetic is in
+`analytics.aggregate`. Not only a run's own hours are: whoever changes a candle marks its hour, so that
+what was healed, revised or loaded later is in the sum by the next run.
 """
 
 from collections.abc import Iterator
+from datetime import date, datetime
 
+import pandas as pd
 from dagster import (
+    AssetCheckResult,
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
@@ -17,17 +22,29 @@ from dagster import (
     multi_asset,
 )
 
-from vp_pipeline.analytics.plain_sum import aggregate as add_up
+from vp_pipeline.analytics.aggregate import Venue
+from vp_pipeline.analytics.aggregate import aggregate as add_up
+from vp_pipeline.analytics.quote_rates import quote_rates
+from vp_pipeline.assets import checks
 from vp_pipeline.assets.candles import COVERAGE_KEY
 from vp_pipeline.assets.partitions import hour_key, window_of
+from vp_pipeline.catalog import Catalog
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage.connection import transaction
-from vp_pipeline.storage.io_manager import Batch, PostgresIOManager, stored_as
-from vp_pipeline.storage.markets import market_ids, read_candles
-from vp_pipeline.storage.tables import AGGREGATE
-from vp_pipeline.windows import HOUR
+from vp_pipeline.storage import candles, ledger, rows, stale
+from vp_pipeline.storage.changes import replace_changed
+from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
+from vp_pipeline.storage.markets import market_ids
+from vp_pipeline.storage.tables import AGGREGATE, QUOTE_RATE, VENUE_VERDICT
+from vp_pipeline.windows import DAY, HOUR, Window, ceil, union
 
 GROUP = "aggregate"
+# A venue is judged by the day that ends with the hour: so long does a changed candle matter.
+LOOKBACK = DAY
+# What is computed at once, which bounds the memory.
+CHUNK = 7 * DAY
+# Changed hours that one run makes anew besides its own; the next goes on.
+PENDING_AT_ONCE = 7 * 24
 
 
 def aggregate_key(base: str) -> AssetKey:
@@ -35,10 +52,22 @@ def aggregate_key(base: str) -> AssetKey:
     return AssetKey(["aggregate", base.lower()])
 
 
+def recompute(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
+    """Make the window's aggregate anew from the stored candles; the hours in which that changed a row.
+
+    Those hours are marked for the volume profiles.
+    """
+    changed = []
+    for part in window.split(CHUNK):
+        with transaction(database_url) as connection:
+            changed += _recompute(connection, settings.catalog, base, part)
+    return changed
+
+
 def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> AssetsDefinition:
     """The step that adds up every instrument's markets."""
     catalog = settings.catalog
-    bases = {aggregate_key(base): base for base in catalog.instruments}
+    bases = {aggregate_key(base): base for base in _rates_first(catalog)}
 
     @multi_asset(
         name="aggregate",
@@ -55,38 +84,106 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
             )
             for key, base in bases.items()
         ],
+        check_specs=[spec for key in bases for spec in checks.of_aggregate(key)],
         can_subset=True,
         partitions_def=hours,
         backfill_policy=BackfillPolicy.single_run(),
     )
     def aggregate(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
-    ) -> Iterator[AssetMaterialization]:
+    ) -> Iterator[AssetMaterialization | AssetCheckResult]:
         window = window_of(context)
-        selected = {key: base for key, base in bases.items() if key in context.selected_asset_keys}
-        frames = {}
-        with transaction(postgres.database_url) as connection:
-            for key, base in selected.items():
-                markets = catalog.live_markets(base)
-                numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
-                names = {numbers[m.exchange, m.symbol]: m.name for m in markets}
-                lead = next(n for n, name in names.items() if name == catalog.instruments[base].lead)
-                frames[key] = add_up(read_candles(connection, list(names), window), names, lead)
-        postgres.write(
-            Batch(AGGREGATE, frame, {"base": selected[key]}, window) for key, frame in frames.items()
-        )
-        for key, frame in frames.items():
-            minutes_by_hour = frame.groupby(frame["open_time"].dt.floor(HOUR))
-            for hour, minutes in minutes_by_hour:
-                yield AssetMaterialization(
-                    key,
-                    partition=hour_key(hour),
-                    metadata={
-                        "rows": len(minutes),
-                        "volume": float(minutes["volume"].sum()),
-                        "minutes_without_lead": int(minutes["close"].isna().sum()),
-                        "fewest_markets": int(minutes["markets"].min()),
-                    },
-                )
+        for key, base in bases.items():
+            if key not in context.selected_asset_keys:
+                continue
+            with transaction(postgres.database_url) as connection:
+                spans = _spans(connection, catalog, base, window)
+            changed = [h for span in spans for h in recompute(postgres.database_url, settings, base, span)]
+            with transaction(postgres.database_url) as connection:
+                told = union([window, *(Window(hour, hour + HOUR) for hour in changed)])
+                for span in told:
+                    yield from _materializations(connection, catalog, base, span)
+                venues = _venues(connection, catalog, base)
+                yield from checks.judge_aggregate(context, key, connection, base, venues, window.end)
 
     return aggregate
+
+
+def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
+    venues = _venues(connection, catalog, base)
+    lead = next(v.number for v in venues if v.name == catalog.instruments[base].lead)
+    # Before the candles are read: a mark that comes later stays for the next run.
+    stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
+    known = Window(window.start - LOOKBACK, window.end)
+    frame = candles.read(connection, [v.number for v in venues], known)
+    if base == rates_base(catalog):
+        rates = quote_rates(frame, venues)
+        inside = rates["open_time"] >= pd.Timestamp(window.start)
+        replace_changed(connection, QUOTE_RATE, rates[inside], {}, window)
+    else:
+        rates = rows.read(connection, QUOTE_RATE, {}, known)
+    result = add_up(frame, venues, lead, pd.Timestamp(window.start), pd.Timestamp(window.end), rates)
+    replace_changed(connection, VENUE_VERDICT, result.verdicts, {"base": base}, window)
+    changed = replace_changed(connection, AGGREGATE, result.minutes, {"base": base}, window)
+    stale.mark(connection, stale.VOLUME_PROFILE, base, changed)
+    return changed
+
+
+def rates_base(catalog: Catalog) -> str:
+    """The instrument whose markets tell what a quote currency is worth: BTC, which is quoted in them all."""
+    return "BTC" if "BTC" in catalog.instruments else next(iter(catalog.instruments))
+
+
+def _rates_first(catalog: Catalog) -> list[str]:
+    """All instruments, that which makes the rates before those which read them."""
+    return sorted(catalog.instruments, key=lambda base: base != rates_base(catalog))
+
+
+def _venues(connection: Connection, catalog: Catalog, base: str) -> list[Venue]:
+    """All markets of the base, the retired with the day of their end."""
+    markets = [market for market in catalog.markets if market.base == base]
+    numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
+    return [Venue(numbers[m.exchange, m.symbol], m.name, m.quote, _end(m.retired)) for m in markets]
+
+
+def _end(retired: date | None) -> pd.Timestamp | None:
+    return None if retired is None else pd.Timestamp(retired, tz="UTC")
+
+
+def _spans(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[Window]:
+    """The run's window and every hour that a changed candle may have touched, as far as candles go."""
+    pending = stale.pending(connection, stale.AGGREGATE, base, PENDING_AT_ONCE)
+    numbers = [venue.number for venue in _venues(connection, catalog, base)]
+    ends = ledger.frontier(connection, numbers).values()
+    last = ceil(max(ends, default=window.end), HOUR)
+    touched = [Window(hour, max(hour + HOUR, min(hour + LOOKBACK, last))) for hour in pending]
+    return union([window, *touched])
+
+
+def _materializations(
+    connection: Connection, catalog: Catalog, base: str, window: Window
+) -> Iterator[AssetMaterialization]:
+    """One event for each hour of the window that has rows."""
+    query = (
+        "SELECT date_trunc('hour', open_time, 'UTC') AS hour, count(*), sum(volume), sum(quote_volume_usd),"
+        " count(*) FILTER (WHERE price_market IS DISTINCT FROM %s), min(markets),"
+        " string_agg(DISTINCT nullif(left_out, ''), '; ') FROM aggregate"
+        " WHERE base = %s AND open_time >= %s AND open_time < %s GROUP BY 1 ORDER BY 1"
+    )
+    lead = catalog.instruments[base].lead
+    for hour, minutes, volume, dollars, led_by_others, fewest, left_out in connection.execute(
+        query, [lead, base, window.start, window.end]
+    ):
+        metadata = {
+            "rows": minutes,
+            "volume": volume,
+            "volume_usd": dollars,
+            "minutes_without_lead": led_by_others,
+            "fewest_markets": fewest,
+            "left_out": left_out,
+        }
+        yield AssetMaterialization(
+            aggregate_key(base),
+            partition=hour_key(hour),
+            metadata={name: value for name, value in metadata.items() if value is not None},
+        )

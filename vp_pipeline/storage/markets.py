@@ -68,3 +68,20 @@ def lock(connection: Connection, numbers: Sequence[int]) -> None:
         "SELECT pg_advisory_xact_lock(%s, number) FROM unnest(%s::int4[]) AS number",
         [_WRITING, sorted(set(numbers))],
     )
+
+
+def followed_since(connection: Connection, numbers: Sequence[int]) -> dict[int, datetime]:
+    """From when on each market is followed live; those that are not are left out."""
+    rows = connection.execute(
+        "SELECT market_id, live_since FROM market WHERE market_id = ANY(%s) AND live_since IS NOT NULL",
+        [list(numbers)],
+    )
+    return dict(rows.fetchall())
+
+
+def follow(connection: Connection, numbers: Sequence[int], since: datetime) -> None:
+    """Note that these markets are followed live from then on; those that are already stay as they are."""
+    connection.execute(
+        "UPDATE market SET live_since = %s WHERE market_id = ANY(%s) AND live_since IS NULL",
+        [since, list(numbers)],
+    )

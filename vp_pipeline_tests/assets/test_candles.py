@@ -1,6 +1,6 @@
 """From the wire to candles, coverage and aggregate."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -31,7 +31,7 @@ def stored(replayed: Replayed, market: str) -> pd.DataFrame:
     exchange, symbol = market.split()
     with transaction(replayed.url) as connection:
         frame = rows.read(connection, MARKET_CANDLE, {"exchange": exchange, "symbol": symbol})
-    return frame.drop(columns=["exchange", "symbol"])
+    return frame.drop(columns=["exchange", "symbol", "quote_volume", "taker_buy_volume"])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,24 +68,26 @@ def test_aggregate_equals_an_independent_sum(replayed: Replayed) -> None:
     assert (aggregate["markets"] == volumes.notna().sum(axis=1)).all()
 
 
-def test_coverage_accounts_for_every_minute(replayed: Replayed) -> None:
+def test_the_ledger_accounts_for_every_minute(replayed: Replayed) -> None:
     with transaction(replayed.url) as connection:
         coverage = rows.read(connection, COVERAGE, {})
-    assert coverage["expected"].sum() == MINUTES * len(SPOT)
-    assert coverage["got"].sum() == sum(len(recorded(replayed, market)) for market in SPOT)
-    short = coverage["got"] < coverage["expected"]
-    assert set(coverage.loc[short, "reason"]) == {"the exchange has no candle"}
-    assert set(coverage.loc[~short, "reason"]) == {""}
+    minutes = coverage.groupby("state")["minutes"].sum()
+    assert minutes.sum() == MINUTES * len(SPOT)
+    assert minutes["got"] == sum(len(recorded(replayed, market)) for market in SPOT)
+    assert set(minutes.index) == {"got", "exchange-empty"}
+    assert set(coverage["reason"]) == {"", "the exchange has no candle"}
 
 
-def test_coverage_alone_counts_what_all_markets_miss(replayed: Replayed) -> None:
+def test_the_ledger_alone_counts_what_all_markets_miss(replayed: Replayed) -> None:
     result = replayed.run("tick", START, only=[AssetKey("coverage")])
     (event,) = (e for e in result.all_events if e.is_step_materialization)
-    with transaction(replayed.url) as connection:
-        coverage = rows.read(connection, COVERAGE, {}, Window(START, START + HOUR))
-    missing = int((coverage["expected"] - coverage["got"]).sum())
-    assert missing > 0
-    assert event.materialization.metadata["minutes_missing"].value == missing
+    first = Window(START, START + HOUR)
+    present = sum(
+        ((frame["open_time"] >= first.start) & (frame["open_time"] < first.end)).sum()
+        for frame in (recorded(replayed, market) for market in SPOT)
+    )
+    missing = event.materialization.metadata["minutes_empty"].value
+    assert missing == 60 * len(SPOT) - present > 0
 
 
 def test_materializing_again_changes_no_byte(replayed: Replayed) -> None:
@@ -113,9 +115,8 @@ def test_a_market_that_is_down_stops_no_other(replayed: Replayed) -> None:
 
 
 def test_an_hour_never_had_says_why(replayed: Replayed) -> None:
-    with transaction(replayed.url) as connection:
-        connection.execute("DELETE FROM coverage WHERE hour = %s", [START])
-        connection.execute("DELETE FROM candle WHERE open_time < %s", [START + HOUR])
+    before = replayed.dump()
+    forget(replayed, START, START + HOUR)
     replayed.faults({"exchange": "kraken", "kind": "status", "status": 451})
     try:
         replayed.run("tick", START)
@@ -123,16 +124,17 @@ def test_an_hour_never_had_says_why(replayed: Replayed) -> None:
         replayed.faults()
     with transaction(replayed.url) as connection:
         refused = connection.execute(
-            "SELECT got, expected, reason FROM coverage JOIN market USING (market_id)"
-            " WHERE exchange = 'kraken' AND hour = %s",
+            "SELECT state, minutes, reason FROM coverage WHERE exchange = 'kraken' AND state <> 'got'"
+            " AND start_time = %s",
             [START],
         ).fetchall()
         aggregate = rows.read(connection, AGGREGATE, {"base": "BTC"})
-    assert [(got, expected) for got, expected, _ in refused] == [(0, 60)]
+    assert [row[:2] for row in refused] == [("unknown", 60)]
     assert "refuses this address" in refused[0][2]
     first = aggregate[aggregate["open_time"] < pd.Timestamp(START + HOUR)]
     assert first["missing"].str.contains("kraken BTC/USD").all()
-    replayed.all_minutes()  # heals it for the tests that follow
+    replayed.all_minutes()
+    assert replayed.dump() == before, "what was unknown is healed, and the aggregate with it"
 
 
 def test_all_markets_down_fails_and_leaves_what_is_stored(replayed: Replayed) -> None:
@@ -161,12 +163,29 @@ def test_hours_an_exchange_no_longer_serves_stay_as_they_were(replayed: Replayed
     assert replayed.dump() == before
 
 
-def test_the_open_minute_is_not_stored(replayed: Replayed) -> None:
+def test_the_open_minute_is_provisional_and_never_counted(replayed: Replayed) -> None:
     replayed.clock(START + timedelta(minutes=30, seconds=30))
-    with transaction(replayed.url) as connection:
-        connection.execute("DELETE FROM candle")
-        connection.execute("DELETE FROM coverage")
+    forget(replayed, START, END)
     replayed.at_our_own_time().run("tick", START)
     last = stored(replayed, "binance BTC/USDT")["open_time"].max()
-    assert last == pd.Timestamp(START + timedelta(minutes=29))
+    # Minute 29 closed half a minute ago: younger than the grace.
+    assert last == pd.Timestamp(START + timedelta(minutes=28))
+    with transaction(replayed.url) as connection:
+        provisional = connection.execute(
+            "SELECT DISTINCT open_time FROM candle WHERE provisional ORDER BY 1"
+        ).fetchall()
+        known = connection.execute("SELECT max(end_time) FROM coverage").fetchone()
+        final = connection.execute("SELECT max(open_time) FROM aggregate").fetchone()
+    assert provisional == [(START + timedelta(minutes=29),)]
+    assert known == (START + timedelta(minutes=29),)
+    assert final == (START + timedelta(minutes=28),)
     replayed.all_minutes()
+
+
+def forget(replayed: Replayed, start: datetime, end: datetime) -> None:
+    """Delete a time from candles and ledger, as if it had never been asked for."""
+    with transaction(replayed.url) as connection:
+        connection.execute("DELETE FROM candle WHERE open_time >= %s AND open_time < %s", [start, end])
+        connection.execute("DELETE FROM aggregate WHERE open_time >= %s AND open_time < %s", [start, end])
+        connection.execute("DELETE FROM coverage_run WHERE end_time <= %s", [end])
+        connection.execute("UPDATE coverage_run SET start_time = %s WHERE start_time < %s", [end, end])

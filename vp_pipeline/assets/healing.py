@@ -1,0 +1,83 @@
+"""What a tick asks the exchanges for: its own hours, the last minutes once more, and what is still unknown.
+
+Here belongs the choice of windows. Asking is the exchanges' affair, and what the answers leave behind
+that of `intake`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from vp_pipeline.catalog import Market
+from vp_pipeline.exchanges.traits import traits_of
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage import ledger
+from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.ledger import Finding
+from vp_pipeline.storage.markets import follow, followed_since
+from vp_pipeline.windows import HOUR, MINUTE, Window
+
+# Bounds what one tick holds in memory; the next goes on where it ended.
+HEALED_AT_ONCE = 20_000 * MINUTE
+# Stored or missed as a whole: enough pages to be quick, few enough to be had on a bad line.
+PAGES_AT_ONCE = 5
+NOT_ASKED = "nobody asked: the platform was not running"
+
+Wanted = dict[int, list[Window]]
+
+
+def plan(
+    connection: Connection, markets: Mapping[int, Market], window: Window, now: datetime, settings: Settings
+) -> Wanted:
+    """Windows by market number, in the order in which to ask: the run's own first, then gaps, oldest first.
+
+    Only a run that reaches the present heals; one over hours of the past asks for these alone, as does
+    every run of a recording, where each hour is made as at its own time.
+    """
+    plain = {number: [window] for number in markets}
+    if settings.source == "replay":
+        return plain
+    _note_absence(connection, list(markets), window)
+    if window.end <= now:
+        return plain
+    follow(connection, list(markets), window.start)
+    ends = ledger.frontier(connection, list(markets))
+    unknown = ledger.unknown(connection, list(markets))
+    wanted: Wanted = {}
+    for number, market in markets.items():
+        recent = _recent(window, ends.get(number), settings.refetch_minutes * MINUTE)
+        page = traits_of(market.exchange).page * MINUTE
+        wanted[number] = [recent, *_pieces(unknown.get(number, []), recent, page)]
+    return wanted
+
+
+def _note_absence(connection: Connection, numbers: Sequence[int], window: Window) -> None:
+    """Put on record what passed without anybody asking, of markets that are followed live."""
+    followed = followed_since(connection, numbers)
+    ends = ledger.frontier(connection, numbers)
+    ledger.record(
+        connection,
+        [
+            Finding(number, Window(end, window.start), "unknown", NOT_ASKED)
+            for number, end in ends.items()
+            if number in followed and followed[number] <= end < window.start
+        ],
+    )
+
+
+def _recent(window: Window, known_until: datetime | None, again: timedelta) -> Window:
+    """The run's window, begun earlier if the last known minutes are just before it."""
+    if known_until is None or known_until < window.start - HOUR:
+        return window
+    return Window(min(window.start, known_until - again), window.end)
+
+
+def _pieces(unknown: Sequence[Window], recent: Window, page: timedelta) -> Iterator[Window]:
+    """What is unknown before `recent`, cut into pieces, up to the bound."""
+    left = HEALED_AT_ONCE
+    for gap in unknown:
+        gap = Window(gap.start, max(gap.start, min(gap.end, recent.start)))
+        for piece in gap.split(PAGES_AT_ONCE * page):
+            if left <= timedelta(0):
+                return
+            yield piece
+            left -= piece.end - piece.start

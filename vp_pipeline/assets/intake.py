@@ -1,0 +1,107 @@
+"""What the exchanges' answers leave behind: candles, the ledger, and a mark on every hour that changed.
+
+Here belongs what an answer says about each minute. Which windows are asked for is in `healing`; what
+Dagster is told in `candles`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+import pandas as pd
+
+from vp_pipeline.catalog import Market
+from vp_pipeline.exchanges.frames import GRACE, Fetched
+from vp_pipeline.storage import candles, ledger, stale
+from vp_pipeline.storage.candles import Stored
+from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.ledger import Finding
+from vp_pipeline.windows import MINUTE, Window, floor
+
+if TYPE_CHECKING:
+    from vp_pipeline.exchanges.errors import FetchError
+
+Outcome: TypeAlias = "Fetched | FetchError"
+BEHIND = "had not closed by the exchange's own clock"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One market's windows, and the outcomes in their order: fewer where there was no time for all."""
+
+    market: Market
+    windows: Sequence[Window]
+    outcomes: Sequence[Outcome]
+
+    @property
+    def failure(self) -> "FetchError | None":
+        """Why the market could not be fetched at all; None if it could."""
+        first = self.outcomes[0]
+        return None if isinstance(first, Fetched) else first
+
+    @property
+    def fetched(self) -> Iterator[Fetched]:
+        """The windows that were answered."""
+        return (outcome for outcome in self.outcomes if isinstance(outcome, Fetched))
+
+
+def exchange_time(answers: Iterable[Answers]) -> datetime:
+    """The latest time that an exchange told; ours if none did."""
+    times = [fetched.exchange_time for answer in answers for fetched in answer.fetched]
+    return max(times, default=datetime.now(UTC))
+
+
+def keep(connection: Connection, answers: Mapping[int, Answers], now: datetime) -> dict[int, Stored]:
+    """Store candles and findings of all markets, by number; what was stored."""
+    frames = {number: _frame(answer) for number, answer in answers.items() if answer.failure is None}
+    stored = candles.store(connection, frames)
+    findings = [f for number, answer in answers.items() for f in _findings(number, answer, now)]
+    ledger.record(connection, findings)
+    for number, done in stored.items():
+        stale.mark(connection, stale.AGGREGATE, answers[number].market.base, done.changed_hours)
+    return stored
+
+
+def in_base(frame: pd.DataFrame, market: Market) -> pd.DataFrame:
+    """The candles with their volume in the base asset."""
+    if market.volume_unit == "base":
+        return frame
+    turnover = frame["quote_volume"].fillna(frame["volume"])
+    return frame.assign(volume=frame["volume"] / frame["close"], quote_volume=turnover)
+
+
+def _frame(answer: Answers) -> pd.DataFrame:
+    """All candles of a market; of a minute answered twice, the first asked: that is the run's own window."""
+    frame = pd.concat([fetched.frame for fetched in answer.fetched], ignore_index=True)
+    frame = frame.drop_duplicates("open_time", keep="first").sort_values("open_time", ignore_index=True)
+    return in_base(frame, answer.market)
+
+
+def _findings(number: int, answer: Answers, now: datetime) -> list[Finding]:
+    """What the outcomes say about minutes that closed long enough ago."""
+    settled = floor(now - GRACE, MINUTE)
+    findings: list[Finding] = []
+    for window, outcome in zip(answer.windows, answer.outcomes, strict=False):
+        closed = Window(window.start, max(window.start, min(window.end, settled)))
+        if isinstance(outcome, Fetched):
+            findings += _of_answer(number, closed, outcome)
+        else:
+            findings.append(Finding(number, closed, "unknown", outcome.reason))
+    return [finding for finding in findings if finding.window]
+
+
+def _of_answer(number: int, closed: Window, fetched: Fetched) -> Iterator[Finding]:
+    """Before what was answered the exchange serves nothing or was not asked; after it, its clock is late."""
+    start = closed.start
+    if fetched.oldest is not None and fetched.oldest > start:
+        lost = Window(start, max(start, min(fetched.oldest, closed.end)))
+        yield Finding(number, lost, "unfetchable", fetched.note)
+        start = lost.end
+    if start < fetched.answered.start:
+        unasked = Window(start, max(start, min(fetched.answered.start, closed.end)))
+        yield Finding(number, unasked, "unknown", fetched.note)
+    yield Finding(number, fetched.answered, "answered")
+    if fetched.answered.end < closed.end:
+        late = Window(max(fetched.answered.end, start), closed.end)
+        yield Finding(number, late, "unknown", BEHIND)
