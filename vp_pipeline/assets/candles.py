@@ -8,7 +8,6 @@ is in `healing`, what the answers leave in Postgres in `intake`.
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 
 import pandas as pd
 from dagster import (
@@ -29,10 +28,9 @@ from dagster import (
 from rich.console import Console
 from rich.table import Table as TextTable
 
-from vp_pipeline.assets import checks, healing, intake
+from vp_pipeline.assets import checks, clocks, healing, intake
 from vp_pipeline.assets.intake import Answers
 from vp_pipeline.assets.partitions import hour_key, window_of
-from vp_pipeline.assets.replay_clock import turn_clock
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.frames import GRACE
 from vp_pipeline.settings import Settings
@@ -84,7 +82,7 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization | MaterializeResult[None] | AssetCheckResult]:
         window = window_of(context)
-        turn_clock(settings, window.end + GRACE)
+        clocks.turn_clock(settings, window.end + GRACE)
         selected = [market for key, market in markets.items() if key in context.selected_asset_keys]
         asked = _ask(settings, postgres.database_url, selected, window)
         now = intake.exchange_time(asked.values())
@@ -139,7 +137,7 @@ def _ask(
     with transaction(database_url) as connection:
         ids = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
         numbers = {ids[market.exchange, market.symbol]: market for market in markets}
-        plan = healing.plan(connection, numbers, window, datetime.now(UTC), settings)
+        plan = healing.plan(connection, numbers, window, clocks.now(settings), settings)
     wanted = {(m.exchange, m.symbol): plan[number] for number, m in numbers.items()}
     hosts = {market.exchange: settings.exchange_host(market.exchange) for market in markets}
     cache = settings.home / "cache" / "listings"

@@ -21,10 +21,10 @@ from dagster import (
     multi_asset,
 )
 
+from vp_pipeline.assets.clocks import turn_clock
 from vp_pipeline.assets.partitions import hour_key, kline_hours, window_of
-from vp_pipeline.assets.replay_clock import turn_clock
 from vp_pipeline.catalog import INTERVAL_MINUTES, Interval, Klines
-from vp_pipeline.exchanges.frames import Fetched
+from vp_pipeline.exchanges.frames import GRACE, Fetched
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import Batch, PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import KLINE
@@ -77,7 +77,7 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
         from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
 
         window = window_of(context)
-        turn_clock(settings, window.end)
+        turn_clock(settings, window.end + GRACE)
         selected = {key: series for key, series in series_of.items() if key in context.selected_asset_keys}
         host, cache = settings.exchange_host(EXCHANGE), settings.home / "cache" / "listings"
 
