@@ -21,7 +21,7 @@ from dagster import (
 from vp_pipeline.analytics.strategies import STRATEGIES, Strategy, performance, strategy_returns
 from vp_pipeline.analytics.strategies import daily_returns as returns_of
 from vp_pipeline.assets.artifacts import publish
-from vp_pipeline.assets.replay_clock import turn_clock
+from vp_pipeline.assets.clocks import turn_clock
 from vp_pipeline.catalog import Strategies as Chosen
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import stored_as
