@@ -26,7 +26,7 @@ import psycopg
 from vp_pipeline.storage import programs
 from vp_pipeline.storage.programs import EmbeddedPostgresError
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "start"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "running", "start"]
 
 # Crash recovery and the last checkpoint can take minutes on a memory card.
 _PATIENCE = 300
@@ -42,6 +42,8 @@ port = 5432
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
 max_connections = 60
+# A market has a partition of its own, and a statement over all of them locks each with its index.
+max_locks_per_transaction = 256
 shared_buffers = 128MB
 max_wal_size = 512MB
 wal_compression = on
@@ -105,6 +107,12 @@ def start(folder: Path) -> EmbeddedPostgres:
             "choose a folder that this user may write to"
         ) from error
     raise EmbeddedPostgresError(f"PostgreSQL in {folder} ends as soon as it runs: see {folder}/postgres.log")
+
+
+def running(folder: Path) -> EmbeddedPostgres | None:
+    """The server of this folder if one runs and answers; nothing is started."""
+    folder = folder.resolve()
+    return _ready(folder, folder / "data")
 
 
 def _start(folder: Path, data: Path) -> None:
