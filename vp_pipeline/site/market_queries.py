@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from vp_pipeline.storage.connection import Connection
-from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window, floor
+from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window
 
 CHUNK = 30 * DAY
 
@@ -41,7 +41,7 @@ class Presence:
 
 @dataclass(frozen=True)
 class Gap:
-    """Minutes of a market that were expected and did not come, and the reason the last fetch gave."""
+    """Minutes of a market that have no candle, and why as far as the ledger knows."""
 
     market: str
     minutes: int
@@ -114,13 +114,14 @@ def presence(connection: Connection, base: str, window: Window) -> Presence:
 
 
 def gaps(connection: Connection, base: str, window: Window) -> list[Gap]:
-    """Why markets lack minutes in the hours of the window, most missing first."""
+    """Why markets lack minutes of the window, most missing first."""
     rows = connection.execute(
-        "SELECT exchange || ' ' || symbol, sum(expected - got), reason"
-        " FROM coverage JOIN market USING (market_id)"
-        " WHERE split_part(symbol, '/', 1) = %s AND hour >= %s AND hour < %s AND got < expected"
-        " GROUP BY 1, 3 ORDER BY 2 DESC, 1",
-        [base, floor(window.start, HOUR), window.end],
+        "SELECT exchange || ' ' || symbol, (extract(epoch FROM"
+        " sum(least(end_time, %(end)s) - greatest(start_time, %(start)s))) / 60)::bigint, reason"
+        # The view, since it has the words for what the exchange does not have.
+        " FROM coverage WHERE split_part(symbol, '/', 1) = %(base)s AND state <> 'got'"
+        " AND end_time > %(start)s AND start_time < %(end)s GROUP BY 1, 3 ORDER BY 2 DESC, 1",
+        {"base": base, "start": window.start, "end": window.end},
     ).fetchall()
     return [Gap(*row) for row in rows]
 

@@ -1,7 +1,7 @@
 """What is stored of every market, and how complete the last day of it is.
 
-Here belong the status page's questions to Postgres. Nothing here counts candles: coverage keeps, by
-market and hour, how many are stored, so that years of minutes are summed from a few thousand rows.
+Here belong the status page's questions to Postgres. Nothing here counts candles: the ledger keeps runs of
+minutes, so that years are summed from a few rows.
 """
 
 from collections.abc import Sequence
@@ -10,17 +10,26 @@ from datetime import date, datetime
 
 from vp_pipeline.catalog import Market
 from vp_pipeline.storage.connection import Connection
-from vp_pipeline.windows import DAY, HOUR, Window
+from vp_pipeline.storage.ledger import EXCHANGE_HAS_NONE
+from vp_pipeline.windows import DAY, HOUR, Window, ceil
 
 _MARKETS = """
+WITH run AS (
+    SELECT *, extract(epoch FROM end_time - start_time)::bigint / 60 AS minutes,
+        extract(epoch FROM least(end_time, %(end)s) - greatest(start_time, %(start)s))::bigint / 60 AS recent,
+        end_time > %(start)s AND start_time < %(end)s AS is_recent
+    FROM coverage_run
+)
 SELECT exchange, symbol,
-    (SELECT max(open_time) FROM candle WHERE candle.market_id = market.market_id),
-    coalesce(sum(got), 0),
-    coalesce(sum(expected) FILTER (WHERE hour >= %(start)s), 0),
-    coalesce(sum(got) FILTER (WHERE hour >= %(start)s), 0),
-    coalesce((array_agg(reason ORDER BY hour DESC) FILTER (WHERE reason <> '' AND hour >= %(start)s))[1], '')
-FROM market LEFT JOIN coverage USING (market_id)
-GROUP BY market_id
+    max(end_time) FILTER (WHERE state = 'got') - interval '1 minute',
+    coalesce(sum(minutes) FILTER (WHERE state = 'got'), 0)::bigint,
+    coalesce(sum(recent) FILTER (WHERE is_recent), 0)::bigint,
+    coalesce(sum(recent) FILTER (WHERE is_recent AND state = 'got'), 0)::bigint,
+    coalesce((array_agg(
+        CASE state WHEN 'exchange-empty' THEN %(none)s ELSE reason END ORDER BY start_time DESC)
+        FILTER (WHERE is_recent AND state <> 'got'))[1], '')
+FROM market LEFT JOIN run USING (market_id)
+GROUP BY exchange, symbol
 """
 
 
@@ -43,17 +52,18 @@ class MarketStatus:
 
 
 def last_day(connection: Connection) -> Window | None:
-    """The last 24 hours that any market was fetched for; None before the first fetch."""
-    [(newest,)] = connection.execute("SELECT max(hour) FROM coverage")
-    return None if newest is None else Window(newest + HOUR - DAY, newest + HOUR)
+    """The 24 hours up to the last of which anything is known; None before the first fetch."""
+    [(newest,)] = connection.execute("SELECT max(end_time) FROM coverage_run")
+    return None if newest is None else Window(ceil(newest, HOUR) - DAY, ceil(newest, HOUR))
 
 
 def market_statuses(
     connection: Connection, markets: Sequence[Market], window: Window | None
 ) -> list[MarketStatus]:
     """One status a market, in the catalog's order; markets never fetched included."""
-    start = window.start if window else None
-    stored = {(row[0], row[1]): row[2:] for row in connection.execute(_MARKETS, {"start": start})}
+    ends = {"start": window.start, "end": window.end} if window else {"start": None, "end": None}
+    rows = connection.execute(_MARKETS, {**ends, "none": EXCHANGE_HAS_NONE})
+    stored = {(row[0], row[1]): row[2:] for row in rows}
     nothing = (None, 0, 0, 0, "")
     return [
         MarketStatus(market.name, market.retired, *stored.get((market.exchange, market.symbol), nothing))

@@ -11,14 +11,16 @@ from vp_pipeline.analytics.strategies import STRATEGIES, strategy_returns
 from vp_pipeline.analytics.value_area import value_area
 from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script, render_page
 from vp_pipeline.figures.volume_profile import volume_profile_figure
-from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage import artifacts, candles, ledger, rows
 from vp_pipeline.storage.artifacts import Artifact, Include
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.storage.tables import AGGREGATE, CANDLE, COVERAGE, SESSION_VOLATILITY, STRATEGY_RETURN
-from vp_pipeline.windows import HOUR, MINUTE
+from vp_pipeline.storage.tables import AGGREGATE, SESSION_VOLATILITY, STRATEGY_RETURN
+from vp_pipeline.windows import HOUR, MINUTE, Window
 
 KRAKEN = "kraken BTC/USD"
+BARS = ["open", "high", "low", "close", "volume"]
 REASON = "did not answer (HTTP 503)"
 
 
@@ -38,6 +40,12 @@ def minutes(start: datetime, count: int, price: float = 20_000.0) -> pd.DataFram
             "volume": random.gamma(2, 4, count),
             "markets": 2,
             "missing": "",
+            "price_market": "binance BTC/USDT",
+            "vwap": close,
+            "robust_price": close,
+            "quote_volume_usd": close,
+            "taker_buy_volume": np.nan,
+            "left_out": "",
         }
     )
 
@@ -54,12 +62,9 @@ def fill_market(connection: Connection, end: datetime, count: int) -> pd.DataFra
     numbers = market_ids(connection, [("binance", "BTC/USDT"), ("kraken", "BTC/USD")])
     for (exchange, _), number in numbers.items():
         stored = frame if exchange == "binance" else frame.iloc[:-12]
-        rows.replace(connection, CANDLE, stored[list(CANDLE.columns)[1:]], {"market_id": number})
-        hours = stored.groupby(stored["open_time"].dt.floor("h")).size().rename("got").reset_index()
-        coverage = hours.rename(columns={"open_time": "hour"}).assign(expected=60, reason="")
-        coverage["expected"] = coverage["expected"].where(coverage.index != 0, coverage["got"])
-        coverage.loc[coverage["got"] < coverage["expected"], "reason"] = f"{exchange}: {REASON}"
-        rows.replace(connection, COVERAGE, coverage, {"market_id": number})
+        candles.store(connection, {number: stored[["open_time", *BARS]]})
+        asked = Window(end - count * MINUTE, end)
+        ledger.record(connection, [Finding(number, asked, "unknown", f"{exchange}: {REASON}")])
     return frame
 
 

@@ -28,6 +28,9 @@ def stored(database_url: str) -> None:
             "volume": 1.5,
             "markets": 2,
             "missing": "",
+            "price_market": "binance BTC/USDT",
+            "left_out": "",
+            **dict.fromkeys(("vwap", "robust_price", "quote_volume_usd", "taker_buy_volume"), 1.0),
         }
     )
     frame.loc[3, ["open", "high", "low", "close"]] = None
