@@ -93,26 +93,6 @@ class Candles:
         first, last = np.searchsorted(self.open_time, (start_ms, stop_ms))
         return self.take(slice(int(first), int(last)))
 
-    def with_estimates(self) -> Self:
-        """Unknown turnover, trade count and taker volume replaced by plausible values.
-
-        For spot wires alone: those formats have no null, and ccxt passes none of these fields on.
-        """
-        price = (self.high + self.low + self.close) / 3
-        quote_volume = np.where(np.isnan(self.quote_volume), self.volume * price, self.quote_volume)
-        traded = (self.volume > 0).astype(float)
-        return replace(
-            self,
-            quote_volume=quote_volume,
-            trades=np.where(np.isnan(self.trades), traded, self.trades),
-            taker_buy_volume=np.where(
-                np.isnan(self.taker_buy_volume), self.volume / 2, self.taker_buy_volume
-            ),
-            taker_buy_quote_volume=np.where(
-                np.isnan(self.taker_buy_quote_volume), quote_volume / 2, self.taker_buy_quote_volume
-            ),
-        )
-
 
 def empty() -> Candles:
     """A block of no candles."""

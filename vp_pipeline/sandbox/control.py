@@ -1,13 +1,12 @@
 """The sandbox's own endpoints below /_sandbox/: its clock, its faults, its health."""
 
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from vp_pipeline.sandbox.clock import Clock, parse_instant
-from vp_pipeline.sandbox.faults import ARCHIVE, Fault, Faults
+from vp_pipeline.sandbox.clock import Clock
+from vp_pipeline.sandbox.faults import ARCHIVE, Fault, Faults, Instant
 from vp_pipeline.sandbox.source import CandleSource
 from vp_pipeline.sandbox.wire import WIRES
 
@@ -26,7 +25,7 @@ class ClockSetting(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    now: Annotated[datetime, BeforeValidator(lambda text: parse_instant(str(text)))] | None
+    now: Instant | None
     frozen: bool = False
 
 
@@ -45,7 +44,7 @@ def add_routes(app: web.Application, source: CandleSource, clock: Clock, faults:
         return {"now": clock.now().isoformat(), "frozen": clock.frozen, "real": clock.real}
 
     def fault_state() -> dict[str, Any]:
-        return {"faults": [fault.model_dump(exclude_none=True) for fault in faults.active()]}
+        return {"faults": [fault.model_dump(mode="json", exclude_none=True) for fault in faults.active()]}
 
     async def get_clock(_: web.Request) -> web.Response:
         return web.json_response(clock_state())

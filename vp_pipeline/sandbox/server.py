@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email.utils import formatdate
 
 from aiohttp import web
@@ -24,11 +25,12 @@ def create_app(source: CandleSource, clock: Clock) -> web.Application:
     """The application: GET only for exchanges; all answers dated by `clock`."""
     app = web.Application()
 
-    async def date(_: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Date"] = formatdate(clock.now_ms() / 1000, usegmt=True)
+    async def date(request: web.Request, response: web.StreamResponse) -> None:
+        moment = clock.now_ms() / 1000 + request.get(faults.SKEW, 0)
+        response.headers["Date"] = formatdate(moment, usegmt=True)
 
     app.on_response_prepare.append(date)
-    active = faults.Faults()
+    active = faults.Faults(clock)
     control.add_routes(app, source, clock, active)
     archive.add_routes(app, source, clock, active)
     for name, wire_class in WIRES.items():
@@ -83,7 +85,8 @@ def _handler(
         fault = active.take(wire.exchange, market.symbol if market else None)
         if fault is None:
             return _answer(wire, endpoint, query)
-        return await faults.apply(fault, request, _answer(wire, endpoint, query))
+        altered = replace(query, alter=fault.alteration(query.now_ms))
+        return await faults.apply(fault, request, _answer(wire, endpoint, altered))
 
     return handle
 

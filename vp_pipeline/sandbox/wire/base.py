@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isnan
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,10 +38,14 @@ class BadParameterError(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """One request: its parameters (of path and query string) and the time it is asked at."""
+    """One request: its parameters (of path and query string) and the time it is asked at.
+
+    `alter` is what a fault makes of the candles of the answer, given the length of one in ms.
+    """
 
     parameters: Mapping[str, str]
     now_ms: int
+    alter: Callable[[Candles, int], Candles] = lambda candles, _: candles
 
     def text(self, name: str, default: str | None = None) -> str:
         """A parameter's text. Raises BadParameterError when it is missing and has no default."""
@@ -152,7 +157,7 @@ class Wire(ABC):
             block = self._source.candles(market, step, cursor, min(cursor + span, stop), query.now_ms)
             found = concatenate([found, block]) if len(found) else block
             cursor, span = cursor + span, 2 * span
-        return self._spot(found.take(slice(0, limit)))
+        return query.alter(found.take(slice(0, limit)), step)
 
     def newest(self, query: Query, market: Market, step: int, start: int, stop: int, limit: int) -> Candles:
         """The last `limit` candles that open in [start, stop), oldest first."""
@@ -162,10 +167,7 @@ class Wire(ABC):
             block = self._source.candles(market, step, max(cursor - span, start), cursor, query.now_ms)
             found = concatenate([block, found]) if len(found) else block
             cursor, span = cursor - span, 2 * span
-        return self._spot(found.take(slice(max(len(found) - limit, 0), None)))
-
-    def _spot(self, candles: Candles) -> Candles:
-        return candles.with_estimates()
+        return query.alter(found.take(slice(max(len(found) - limit, 0), None)), step)
 
     def _clip(self, query: Query, market: Market, step: int, start: int, stop: int) -> tuple[int, int]:
         end = query.now_ms + 1 if market.delisted_ms is None else min(query.now_ms + 1, market.delisted_ms)
@@ -187,6 +189,11 @@ def texts(values: Floats) -> list[str]:
     return [_plain(text) if "e" in text else text for text in map(repr, values.tolist())]
 
 
+def texts_or_null(values: Floats) -> list[str | None]:
+    """As `texts`, None for what is not known: a recording without turnover, say."""
+    return [None if text == "nan" else text for text in texts(values)]
+
+
 def _plain(text: str) -> str:
     return format(Decimal(text), "f")
 
@@ -196,9 +203,9 @@ def seconds(candles: Candles) -> list[int]:
     return [int(time) for time in (candles.open_time // 1000).tolist()]
 
 
-def counts(values: Floats) -> list[int]:
-    """Whole numbers, such as trade counts."""
-    return [int(value) for value in np.rint(values).tolist()]
+def counts(values: Floats) -> list[int | None]:
+    """Whole numbers, such as trade counts; None for what is not known."""
+    return [None if isnan(value) else int(value) for value in np.rint(values).tolist()]
 
 
 def increment(decimals: int) -> str:

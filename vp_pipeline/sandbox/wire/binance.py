@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from math import isnan
 from typing import ClassVar
 
-from vp_pipeline.sandbox.candles import FUTURES, STEPS_MS, Candles, Floats, Market
+from vp_pipeline.sandbox.candles import FUTURES, STEPS_MS, Candles, Market
 from vp_pipeline.sandbox.wire.base import (
     BadParameterError,
     Endpoint,
@@ -14,8 +13,9 @@ from vp_pipeline.sandbox.wire.base import (
     Query,
     Wire,
     WireError,
+    counts,
     increment,
-    texts,
+    texts_or_null,
 )
 
 
@@ -103,10 +103,6 @@ class BinanceFutures(Binance):
     root = "/fapi/v1"
     largest_page = 1500
 
-    def _spot(self, candles: Candles) -> Candles:
-        # The exchange always sends these fields; a recording without them sends null, not made-up values.
-        return candles
-
     def _symbol(self, market: Market, now_ms: int) -> dict[str, Json]:
         return {
             **super()._symbol(market, now_ms),
@@ -122,20 +118,15 @@ class BinanceFutures(Binance):
 
 def _rows(candles: Candles, step: int) -> list[Json]:
     opened = candles.open_time.tolist()
-    strings = {field.name: _texts_or_null(getattr(candles, field.name)) for field in fields(candles)[1:]}
-    trades = [None if isnan(count) else int(count) for count in candles.trades.tolist()]
+    strings = {field.name: texts_or_null(getattr(candles, field.name)) for field in fields(candles)[1:]}
     return [
         [time, *prices, time + step - 1, quote_volume, count, taker_base, taker_quote, "0"]
         for time, *prices, quote_volume, count, taker_base, taker_quote in zip(
             opened,
             *(strings[name] for name in ("open", "high", "low", "close", "volume", "quote_volume")),
-            trades,
+            counts(candles.trades),
             strings["taker_buy_volume"],
             strings["taker_buy_quote_volume"],
             strict=True,
         )
     ]
-
-
-def _texts_or_null(values: Floats) -> list[str | None]:
-    return [None if text == "nan" else text for text in texts(values)]

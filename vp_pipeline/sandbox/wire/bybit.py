@@ -14,6 +14,7 @@ from vp_pipeline.sandbox.wire.base import (
     increment,
     numbered,
     texts,
+    texts_or_null,
 )
 
 
@@ -56,8 +57,9 @@ class Bybit(Wire):
             stop = query.now_ms + 1 if end is None else end + 1
             page = self.newest(query, market, step, start or 0, stop, limit)
         times = [str(time) for time in page.open_time.tolist()]
-        columns = (page.open, page.high, page.low, page.close, page.volume, page.quote_volume)
-        rows = [list(row) for row in zip(times, *map(texts, columns), strict=True)][::-1]
+        columns = (page.open, page.high, page.low, page.close, page.volume)
+        turnover = texts_or_null(page.quote_volume)
+        rows = [list(row) for row in zip(times, *map(texts, columns), turnover, strict=True)][::-1]
         return _result(query, {"category": "spot", "symbol": self.market_id(market), "list": rows})
 
     def instruments(self, query: Query) -> Json:

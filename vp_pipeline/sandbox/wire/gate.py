@@ -13,6 +13,7 @@ from vp_pipeline.sandbox.wire.base import (
     WireError,
     seconds,
     texts,
+    texts_or_null,
 )
 
 _DEPTH = 10_000
@@ -64,9 +65,10 @@ class Gate(Wire):
                 text = f"Candlestick too long ago. Maximum {_DEPTH} points ago are allowed"
                 raise _refused("INVALID_PARAM_VALUE", text)
             page = self.oldest(query, market, step, start * 1000, stop * 1000 + 1, _PAGE)
-        columns = (page.quote_volume, page.close, page.high, page.low, page.open, page.volume)
+        columns = (page.close, page.high, page.low, page.open, page.volume)
+        turnover = texts_or_null(page.quote_volume)
         closed = ["true" if ends <= query.now_ms else "false" for ends in (page.open_time + step).tolist()]
-        rows = zip(map(str, seconds(page)), *map(texts, columns), closed, strict=True)
+        rows = zip(map(str, seconds(page)), turnover, *map(texts, columns), closed, strict=True)
         return [list(row) for row in rows]
 
     def currency_pairs(self, query: Query) -> Json:

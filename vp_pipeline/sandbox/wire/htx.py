@@ -1,6 +1,7 @@
 """HTX: objects of numbers, newest first; `amount` is base volume, `vol` turnover."""
 
 from collections.abc import Sequence
+from math import isnan
 
 from vp_pipeline.sandbox.candles import Market
 from vp_pipeline.sandbox.wire.base import (
@@ -65,8 +66,10 @@ class Htx(Wire):
             page = self.newest(query, market, step, 0, stop, size)
         else:
             page = self.oldest(query, market, step, start * 1000, stop, size)
-        columns = (page.open, page.close, page.low, page.high, page.volume, page.quote_volume)
-        rows = zip(seconds(page), *(column.tolist() for column in columns), counts(page.trades), strict=True)
+        columns = (page.open, page.close, page.low, page.high, page.volume)
+        turnover = [None if isnan(value) else value for value in page.quote_volume.tolist()]
+        columns_of_rows = (seconds(page), *(column.tolist() for column in columns), turnover)
+        rows = zip(*columns_of_rows, counts(page.trades), strict=True)
         names = ("id", "open", "close", "low", "high", "amount", "vol", "count")
         data = [dict(zip(names, row, strict=True)) for row in rows][::-1]
         return {"status": "ok", "ts": query.now_ms, "data": data}

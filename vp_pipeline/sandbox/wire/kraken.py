@@ -1,6 +1,7 @@
 """Kraken: the last 720 candles and nothing older, whatever `since` says."""
 
 from collections.abc import Iterable, Sequence
+from math import isnan
 
 from vp_pipeline.sandbox.candles import Market
 from vp_pipeline.sandbox.wire.base import (
@@ -74,7 +75,7 @@ class Kraken(Wire):
             start = max(start, since * 1000 + 1)
         page = self.newest(query, market, step, start, query.now_ms + 1, _PAGE)
         weighted = [
-            f"{turnover / volume:.{market.price_decimals}f}" if volume else "0.0"
+            _average(turnover, volume, market.price_decimals)
             for turnover, volume in zip(page.quote_volume.tolist(), page.volume.tolist(), strict=True)
         ]
         prices = (texts(column) for column in (page.open, page.high, page.low, page.close))
@@ -110,6 +111,12 @@ class Kraken(Wire):
 
     def _altname(self, market: Market) -> str:
         return _SHORT.get(market.base, market.base) + _SHORT.get(market.quote, market.quote)
+
+
+def _average(turnover: float, volume: float, decimals: int) -> str | None:
+    if not volume:
+        return "0.0"
+    return None if isnan(turnover) else f"{turnover / volume:.{decimals}f}"
 
 
 def _asset(name: str) -> str:

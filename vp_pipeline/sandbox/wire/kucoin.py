@@ -15,6 +15,7 @@ from vp_pipeline.sandbox.wire.base import (
     named,
     seconds,
     texts,
+    texts_or_null,
 )
 
 _PAGE = 1500
@@ -62,8 +63,9 @@ class KuCoin(Wire):
         # Whether endAt is exclusive is unverified; ccxt asks for one candle more than it wants.
         stop = query.now_ms + 1 if end is None else end * 1000
         page = self.newest(query, market, step, start, stop, _PAGE)
-        columns = (page.open, page.close, page.high, page.low, page.volume, page.quote_volume)
-        rows = zip(map(str, seconds(page)), *map(texts, columns), strict=True)
+        columns = (page.open, page.close, page.high, page.low, page.volume)
+        turnover = texts_or_null(page.quote_volume)
+        rows = zip(map(str, seconds(page)), *map(texts, columns), turnover, strict=True)
         return _data([list(row) for row in rows][::-1])
 
     def symbols(self, query: Query) -> Json:

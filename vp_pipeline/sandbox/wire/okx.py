@@ -14,6 +14,7 @@ from vp_pipeline.sandbox.wire.base import (
     increment,
     named,
     texts,
+    texts_or_null,
 )
 
 _RECENT = 1440
@@ -68,7 +69,7 @@ class Okx(Wire):
         page = self.newest(query, market, step, start, stop, min(query.integer("limit", 100), 300))
         times = [str(time) for time in page.open_time.tolist()]
         prices = map(texts, (page.open, page.high, page.low, page.close))
-        turnover = texts(page.quote_volume)
+        turnover = texts_or_null(page.quote_volume)
         confirm = ["1" if ends <= query.now_ms else "0" for ends in (page.open_time + step).tolist()]
         rows = zip(times, *prices, texts(page.volume), turnover, turnover, confirm, strict=True)
         return _data([list(row) for row in rows][::-1])
