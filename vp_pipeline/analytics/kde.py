@@ -1,9 +1,11 @@
 """Volume nodes: peaks of a smooth curve over closes weighted by volume.
 
-Here belongs the kernel density recipe; the exact volume of each price is in `price_rows`.
+Here belongs the kernel density recipe, as published and repaired; how the repaired one is summed up is in
+`density`, and the exact volume of each price is in `price_rows`.
 
-The recipe evaluates the curve from the lowest to the highest close and no further, so a maximum at the
-very edge has no prominence and is lost. `padding` extends the grid; 3 bandwidths find every peak.
+`document_profile` is the recipe to the letter. It evaluates the curve from the lowest to the highest close
+and no further, so a maximum at the very edge has no prominence and is lost. `repaired_profile` pads the grid,
+takes a bandwidth in dollars where one is given, and needs a hundredth of the time or less.
 scipy is imported by the functions that need it: whoever only draws a result does without its 65 MB.
 """
 
@@ -12,10 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from vp_pipeline.analytics import density as fast
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
 
-__all__ = ["DocumentProfile", "NotEnoughData", "Peak", "document_profile"]
+__all__ = ["PADDING", "DocumentProfile", "NotEnoughData", "Peak", "document_profile", "repaired_profile"]
+
+PADDING = 5.0
+"""Bandwidths beyond the outermost closes: there the curve has fallen below 4e-6 of an edge's maximum."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +82,7 @@ def document_profile(
         NotEnoughData: fewer than two different closes have volume.
         ValueError: lengths differ, or a volume is negative.
     """
-    prices = np.asarray(close, dtype=np.float64)
-    weights = np.asarray(volume, dtype=np.float64)
-    if prices.shape != weights.shape or prices.ndim != 1:
-        raise ValueError(
-            f"close and volume must be equally long lists, got {prices.shape} and {weights.shape}"
-        )
-    known = np.isfinite(prices) & np.isfinite(weights)
-    dropped = int((~known).sum())
-    prices, weights = prices[known], weights[known]
+    prices, weights, dropped = _known(close, volume)
     _check(prices, weights)
 
     from scipy import stats
@@ -108,9 +106,75 @@ def document_profile(
     )
 
 
-def _check(prices: Floats, weights: Floats) -> None:
+def repaired_profile(
+    close: npt.ArrayLike,
+    volume: npt.ArrayLike,
+    samples: int = 500,
+    bandwidth: float | None = None,
+    bandwidth_factor: float = 0.1,
+    bins: int = 150,
+    prominence: float = 0.3,
+    padding: float = PADDING,
+) -> DocumentProfile:
+    """The same on a padded grid, so that a maximum at the edge is a peak too, from binned prices.
+
+    Args:
+        close: as in `document_profile`.
+        volume: as in `document_profile`.
+        samples: as in `document_profile`.
+        bandwidth: standard deviation of the kernel in dollars, the same for every window; without it
+            `bandwidth_factor` times the weighted standard deviation.
+        bandwidth_factor: as in `document_profile`.
+        bins: as in `document_profile`.
+        prominence: as in `document_profile`.
+        padding: as in `document_profile`; at least 3.
+
+    Returns:
+        `density` differs from the exact one by at most 1e-6 of its maximum.
+
+    Raises:
+        NotEnoughData: fewer than two different closes have volume.
+        ValueError: lengths differ, a volume is negative, or the bandwidth or the padding is too small.
+    """
+    prices, weights, dropped = _known(close, volume)
+    _check_signs(weights)
+    if padding < 3 or not (bandwidth is None or bandwidth > 0):
+        raise ValueError(f"padding must be 3 or more and the bandwidth positive, got {padding}, {bandwidth}")
+    described = fast.weighted(prices, weights)
+    kernel = bandwidth or bandwidth_factor * described.deviation
+    low, high = described.lowest - padding * kernel, described.highest + padding * kernel
+    curve = fast.binned(described, low, high, samples, kernel)
+    density, grid = curve.density(kernel), curve.price
+    bin_density, bin_edges = np.histogram(prices, bins, weights=weights, density=True)
+    ticks_per_sample = float((high - low) / samples)
+    peaks = _peaks(grid, density, prominence, float(grid[1] - grid[0]))
+    return DocumentProfile(
+        grid, density, bin_edges, bin_density, peaks, float(kernel), ticks_per_sample, dropped
+    )
+
+
+def _known(close: npt.ArrayLike, volume: npt.ArrayLike) -> tuple[Floats, Floats, int]:
+    """Prices and weights where both are finite, and how many were not."""
+    prices = np.asarray(close, dtype=np.float64)
+    weights = np.asarray(volume, dtype=np.float64)
+    if prices.shape != weights.shape or prices.ndim != 1:
+        raise ValueError(
+            f"close and volume must be equally long lists, got {prices.shape} and {weights.shape}"
+        )
+    known = np.isfinite(prices) & np.isfinite(weights)
+    dropped = int((~known).sum())
+    if dropped == 0:
+        return prices, weights, 0
+    return prices[known], weights[known], dropped
+
+
+def _check_signs(weights: Floats) -> None:
     if (weights < 0).any():
         raise ValueError(f"{int((weights < 0).sum())} volumes are negative")
+
+
+def _check(prices: Floats, weights: Floats) -> None:
+    _check_signs(weights)
     total = weights.sum()
     if total <= 0:
         raise NotEnoughData(f"no volume in {len(prices)} candles")

@@ -13,16 +13,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from vp_pipeline.analytics.kde import DocumentProfile, document_profile
+from vp_pipeline.analytics.density import weighted
+from vp_pipeline.analytics.kde import PADDING, DocumentProfile, repaired_profile
 from vp_pipeline.analytics.price_rows import Floats, PriceRows
 
 PROMINENCE = 0.1
 """A high volume node stands out by at least this share of the curve's maximum."""
 
-_PADDING = 5.0  # bandwidths: the curve has fallen below 4e-6 of an edge's maximum
 _SAMPLES = (500, 10_000)
 _PER_BANDWIDTH = 10
-_MAX_POINTS = 5_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,10 @@ class VolumeNodes:
 
 
 def volume_nodes(
-    rows: PriceRows, prominence: float = PROMINENCE, bandwidth_factor: float = 0.1
+    rows: PriceRows,
+    prominence: float = PROMINENCE,
+    bandwidth_factor: float = 0.1,
+    bandwidth: float | None = None,
 ) -> VolumeNodes:
     """Peaks and valleys of a smooth curve over the rows.
 
@@ -60,24 +62,19 @@ def volume_nodes(
         rows: the profile.
         prominence: how far a peak must stand out, as a share of the curve's maximum.
         bandwidth_factor: kernel width as a multiple of the weighted standard deviation; at least a row.
+        bandwidth: kernel width in the currency of the prices instead, for nodes that can be compared from
+            window to window.
 
     Raises:
         NotEnoughData: fewer than two rows have volume.
     """
     from scipy import signal
 
-    price, volume = _points(rows)
-    deviation = _deviation(price, volume)
-    factor = max(bandwidth_factor, rows.row_size / deviation) if deviation > 0 else bandwidth_factor
-    wanted = _PER_BANDWIDTH * (np.ptp(price) / max(factor * deviation, rows.row_size) + 2 * _PADDING)
-    curve = document_profile(
-        price,
-        volume,
-        samples=int(np.clip(wanted, *_SAMPLES)),
-        bandwidth_factor=factor,
-        prominence=prominence,
-        padding=_PADDING,
-    )
+    filled = np.flatnonzero(rows.volume > 0)
+    price, volume = rows.midpoint[filled], rows.volume[filled]
+    kernel = bandwidth or max(bandwidth_factor * weighted(price, volume).deviation, rows.row_size)
+    wanted = _PER_BANDWIDTH * (np.ptp(price) / kernel + 2 * PADDING)
+    curve = repaired_profile(price, volume, int(np.clip(wanted, *_SAMPLES)), kernel, prominence=prominence)
     peaks, _ = signal.find_peaks(curve.density, prominence=prominence * curve.density.max())
     kept = _apart(curve.density, peaks, prominence * float(curve.density.max()))
     curve = replace(curve, peaks=tuple(curve.peaks[i] for i in kept))
@@ -102,25 +99,6 @@ def _lowest(density: Floats, start: int, end: int) -> int:
     """The sample of the least density from start to end, the middle one of equals."""
     part = density[start:end]
     return start + int(np.median(np.flatnonzero(part == part.min())))
-
-
-def _points(rows: PriceRows) -> tuple[Floats, Floats]:
-    """Midpoints and volumes of the rows that have volume; of very many rows several together."""
-    filled = np.flatnonzero(rows.volume > 0)
-    if len(filled) <= _MAX_POINTS:
-        return rows.midpoint[filled], rows.volume[filled]
-    together = -(-(filled[-1] - filled[0] + 1) // _MAX_POINTS)
-    group = (filled - filled[0]) // together
-    volume = np.bincount(group, rows.volume[filled]).astype(np.float64)
-    weighted = np.bincount(group, rows.volume[filled] * rows.midpoint[filled])
-    return weighted[volume > 0] / volume[volume > 0], volume[volume > 0]
-
-
-def _deviation(price: Floats, volume: Floats) -> float:
-    """Weighted standard deviation, corrected for the effective number of prices as scipy does; 0 for one."""
-    weight = volume / volume.sum()
-    left = 1 - float(np.square(weight).sum())
-    return float(np.sqrt(weight @ np.square(price - weight @ price) / left)) if left > 1e-12 else 0.0
 
 
 def _nodes(

@@ -1,7 +1,7 @@
 """Volume by price on one dense, fixed grid of price rows.
 
-Here belong the grid and the rules that place a candle's volume on it; what is read from the rows
-(point of control, value area) is in `value_area`.
+Here belong the grid and what may stand on it; the arithmetic of the rules is in `placement`, and what is read
+from the rows (point of control, value area) in `value_area`.
 
 Row k of size s covers the prices [k*s, (k+1)*s). The grid is aligned at 0 for every window, so profiles of
 separate hours add up. A row is named by its low edge (`price`): closes of 100, 101 and 102 with rows of 1
@@ -9,22 +9,21 @@ are the rows 100, 101 and 102. Pictures draw a row around its `midpoint`. Empty 
 "adjacent" would mean something else without them.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Placement = Literal["close", "midpoint", "touched", "uniform"]
+from vp_pipeline.analytics import placement as rules
+from vp_pipeline.analytics.placement import MAX_ROWS, Floats, Ints, row_of
 
-MAX_ROWS = 5_000_000
-"""More rows than this are taken for a mistake in the row size."""
+__all__ = ["MAX_ROWS", "PLACEMENTS", "Floats", "Ints", "Placement", "PriceRows", "row_of", "volume_by_price"]
 
-_ON_EDGE = 8 * float(np.finfo(np.float64).eps)
-"""A price this close to an edge, relatively, is on it: 0.3 / 0.1 is 2.9999999999999996."""
+Placement = Literal["close", "midpoint", "touched", "uniform", "trades"]
+PLACEMENTS: tuple[Placement, ...] = ("close", "midpoint", "touched", "uniform", "trades")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,31 +55,63 @@ class PriceRows:
         Raises:
             ValueError: the row sizes differ.
         """
-        if self.row_size != other.row_size:
-            raise ValueError(f"rows of {self.row_size} and of {other.row_size} cannot be added")
-        parts = [part for part in (self, other) if len(part.volume)]
-        if len(parts) < 2:
-            return parts[0] if parts else self
+        return PriceRows.sum_of((self, other))
+
+    @classmethod
+    def sum_of(cls, profiles: Iterable["PriceRows"]) -> "PriceRows":
+        """The profile of all together, over the rows that any of them has.
+
+        Raises:
+            ValueError: there is none, or the row sizes differ.
+        """
+        given = list(profiles)
+        if not given:
+            raise ValueError("no profile to add up: give one or more")
+        for part in given[1:]:
+            if part.row_size != given[0].row_size:
+                raise ValueError(f"rows of {given[0].row_size} and of {part.row_size} cannot be added")
+        parts = [part for part in given if len(part.volume)]
+        if not parts:
+            return given[0]
         first = min(part.first_row for part in parts)
         volume = np.zeros(max(part.first_row + len(part.volume) for part in parts) - first)
         for part in parts:
             volume[part.first_row - first :][: len(part.volume)] += part.volume
-        return PriceRows(first, self.row_size, volume)
+        return cls(first, given[0].row_size, volume)
+
+    def between(self, first_row: int, count: int) -> "PriceRows":
+        """The same on the rows `first_row`, ... of that count; rows that it lacks are empty."""
+        volume = np.zeros(count)
+        start, end = max(first_row, self.first_row), min(first_row + count, self.first_row + len(self.volume))
+        if end > start:
+            volume[start - first_row : end - first_row] = self.volume[
+                start - self.first_row : end - self.first_row
+            ]
+        return PriceRows(first_row, self.row_size, volume)
+
+    def trimmed(self) -> "PriceRows":
+        """From the first to the last row with volume."""
+        filled = np.flatnonzero(self.volume > 0)
+        if len(filled) == 0:
+            return PriceRows(self.first_row, self.row_size, np.zeros(0))
+        return self.between(self.first_row + int(filled[0]), int(filled[-1] - filled[0]) + 1)
 
 
 def volume_by_price(candles: pd.DataFrame, row_size: float, placement: Placement = "uniform") -> PriceRows:
     """Place each candle's volume on the price rows it traded in.
 
     Args:
-        candles: columns volume and, by `placement`, close or low and high; every value present.
+        candles: columns volume and, by `placement`, price, close, or low and high; every value present.
         row_size: height of a row, in the currency of the prices.
         placement: `uniform` spreads a candle's volume evenly over low..high, a row it covers in part
             getting its part; `touched` gives equal shares to the rows from low's to high's; `midpoint`
-            puts all into the row of (low + high) / 2 and `close` into that of the close.
+            puts all into the row of (low + high) / 2 and `close` into that of the close. `trades` takes a
+            frame of trades and puts the volume of each into the row of its price.
 
     Returns:
         Rows from the lowest to the highest touched; none for no candles. Their volume is that of the
-        candles up to rounding (1e-12 relative).
+        candles up to rounding (1e-12 relative). A price that is off an edge by no more than 1e-9 of itself,
+        or a fiftieth of a row if that is less, is taken to be on it.
 
     Raises:
         ValueError: a missing or infinite value, a negative volume, high below low, a row size that is not
@@ -91,63 +122,25 @@ def volume_by_price(candles: pd.DataFrame, row_size: float, placement: Placement
     volume = _column(candles, "volume")
     if (volume < 0).any():
         raise ValueError(f"{int((volume < 0).sum())} candles have a negative volume")
-    if placement == "close":
-        return _at_points(_column(candles, "close"), volume, row_size)
+    if placement not in PLACEMENTS:
+        raise ValueError(f"unknown placement {placement!r}: use {', '.join(PLACEMENTS)}")
+    if len(volume) == 0:
+        return PriceRows(0, row_size, np.zeros(0))
+    if placement in ("close", "trades"):
+        price = _column(candles, "close" if placement == "close" else "price")
+        return _rows(rules.at_points(price, volume, row_size), row_size)
     low, high = _column(candles, "low"), _column(candles, "high")
     if (high < low).any():
         raise ValueError(f"{int((high < low).sum())} candles have a high below their low")
     if placement == "midpoint":
-        return _at_points((low + high) / 2, volume, row_size)
-    if placement == "touched":
-        return _touched(_in_rows(low, row_size), _in_rows(high, row_size), volume, row_size)
-    if placement == "uniform":
-        return _uniform(_in_rows(low, row_size), _in_rows(high, row_size), volume, row_size)
-    raise ValueError(f"unknown placement {placement!r}: use close, midpoint, touched or uniform")
+        return _rows(rules.at_points((low + high) / 2, volume, row_size), row_size)
+    spread = rules.touched if placement == "touched" else rules.uniform
+    return _rows(spread(low, high, volume, row_size), row_size)
 
 
-def _at_points(price: Floats, volume: Floats, row_size: float) -> PriceRows:
-    row = _floor(_in_rows(price, row_size))
-    return _rows(row, row, volume, volume, volume, row_size)
-
-
-def _touched(low: Floats, high: Floats, volume: Floats, row_size: float) -> PriceRows:
-    first, last = _floor(low), _floor(high)
-    share = volume / (last - first + 1)
-    return _rows(first, last, share, share, share, row_size)
-
-
-def _uniform(low: Floats, high: Floats, volume: Floats, row_size: float) -> PriceRows:
-    first = _floor(low)
-    # A high on an edge does not reach into the row above: nothing of low..high lies there.
-    last = np.maximum(first, np.ceil(high).astype(np.int64) - 1)
-    span = high - low
-    density = np.divide(volume, span, out=np.zeros_like(volume), where=last > first)
-    in_first = np.where(last > first, density * (first + 1 - low), volume)
-    return _rows(first, last, in_first, density * (high - last), density, row_size)
-
-
-def _rows(
-    first: Ints, last: Ints, in_first: Floats, in_last: Floats, between: Floats, row_size: float
-) -> PriceRows:
-    """Sum up what each candle puts into its first row, its last if another, and each row between them."""
-    if len(first) == 0:
-        return PriceRows(0, row_size, np.zeros(0))
-    base = int(first.min())
-    count = int(last.max()) - base + 1
-    if count > MAX_ROWS:
-        raise ValueError(
-            f"rows of {row_size} would be {count:,}, more than {MAX_ROWS:,}: choose a larger row size"
-        )
-    volume: Floats = np.bincount(first - base, in_first, count).astype(np.float64)
-    several = last > first
-    volume += np.bincount(last[several] - base, in_last[several], count)
-    wide = last > first + 1
-    begin, end, level = first[wide] + 1 - base, last[wide] - base, between[wide]
-    passing = np.cumsum(np.bincount(begin, minlength=count) - np.bincount(end, minlength=count))
-    running = np.cumsum(np.bincount(begin, level, count) - np.bincount(end, level, count))
-    # Where no candle passes, the running sum is 0 but for rounding.
-    volume += np.where(passing > 0, np.maximum(running, 0), 0)
-    return PriceRows(base, row_size, volume)
+def _rows(placed: tuple[int, Floats], row_size: float) -> PriceRows:
+    first, volume = placed
+    return PriceRows(first, row_size, volume)
 
 
 def _column(candles: pd.DataFrame, name: str) -> Floats:
@@ -160,20 +153,10 @@ def _column(candles: pd.DataFrame, name: str) -> Floats:
     return values
 
 
-def _in_rows(price: Floats, row_size: float) -> Floats:
-    """Prices in units of rows, those on an edge exactly on it."""
-    rows = price / row_size
-    nearest = np.rint(rows)
-    return np.where(np.abs(rows - nearest) <= _ON_EDGE * np.maximum(1, np.abs(nearest)), nearest, rows)
-
-
-def _floor(rows: Floats) -> Ints:
-    return np.floor(rows).astype(np.int64)
-
-
 def _edges(rows: Ints, row_size: float) -> Floats:
-    # 3 * 0.1 is 0.30000000000000004, but 3 / 10 is 0.3.
-    rows_per_unit = round(1 / row_size)
-    if rows_per_unit > 1 and np.isclose(rows_per_unit * row_size, 1, rtol=1e-12, atol=0):
-        return np.asarray(rows / rows_per_unit, dtype=np.float64)
-    return np.asarray(rows * row_size, dtype=np.float64)
+    """Low edges as they would be written: 3 * 0.1 is 0.30000000000000004, but 3 / 10 is 0.3."""
+    size = Fraction(repr(float(row_size)))
+    exact = size.denominator <= 10**15 and size.numerator * int(np.abs(rows).max(initial=0)) < 2**53
+    return np.asarray(
+        rows * size.numerator / size.denominator if exact else rows * row_size, dtype=np.float64
+    )
