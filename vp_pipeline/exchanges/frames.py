@@ -6,13 +6,13 @@ volume as the client says. Asking for the candles is the clients' affair.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vp_pipeline.windows import MINUTE, Window, floor, to_ms
+from vp_pipeline.windows import DAY, MINUTE, Window, floor, to_ms
 
 CANDLE_COLUMNS = ("open_time", "open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
 PROVISIONAL = "provisional"
@@ -22,6 +22,7 @@ _PRICES = ("open", "high", "low", "close")
 _NEEDED = (*_PRICES, "volume")
 # Beyond any price or volume; a number above it is a broken one.
 _LARGEST = 1e18
+_FIRST_MS = to_ms(datetime(2009, 1, 1, tzinfo=UTC))
 
 Row = Sequence[float | None]
 
@@ -63,6 +64,8 @@ def candles_of(rows: Sequence[Row], window: Window, moment: datetime) -> pd.Data
         BadCandlesError: as `frame_of`.
     """
     final_before = to_ms(settled(moment))
+    if rows:
+        _in_time(_numbers(rows, len(CANDLE_COLUMNS))[:, 0], moment)
     values = _within(_numbers(rows, len(CANDLE_COLUMNS)), window, 60_000)
     values = values[values[:, 0] <= to_ms(moment + GRACE)]  # one from the future is none
     provisional = values[:, 0] >= final_before
@@ -71,6 +74,13 @@ def candles_of(rows: Sequence[Row], window: Window, moment: datetime) -> pd.Data
     opens = frame["open_time"].to_numpy(dtype="datetime64[ms]").astype(np.int64)
     frame[PROVISIONAL] = opens >= final_before
     return frame
+
+
+def _in_time(opens: NDArray[np.float64], moment: datetime) -> None:
+    """Refuse times of another unit: they would be taken for rows before or after the window."""
+    astray = ~((opens >= _FIRST_MS) & (opens <= to_ms(moment + DAY)))
+    if astray.any():
+        raise BadCandlesError(f"a candle opens at {opens[astray][0]:.15g} ms, at which nothing was traded")
 
 
 def frame_of(

@@ -13,8 +13,10 @@ DOUBTED = timedelta(minutes=10)
 """An absence at an end of an answer that is at least so long is asked for again."""
 
 
-def absences(rows: Sequence[Row], window: Window, bar: timedelta = MINUTE) -> list[Window]:
-    """The window if no row (open time in ms first) lies in it; else its head and tail without rows, if long.
+def absences(
+    rows: Sequence[Row], window: Window, bar: timedelta = MINUTE, least: timedelta = DOUBTED
+) -> list[Window]:
+    """The window if no row (open time in ms first) lies in it; else its head and tail, if so long without.
 
     Candles missing between others are no sign of a cut answer.
     """
@@ -25,7 +27,7 @@ def absences(rows: Sequence[Row], window: Window, bar: timedelta = MINUTE) -> li
         return [window]
     first, last = from_ms(min(times)), from_ms(max(times)) + bar
     ends = (Window(window.start, first), Window(min(last, window.end), window.end))
-    return [end for end in ends if end and end.end - end.start >= DOUBTED]
+    return [end for end in ends if end and end.end - end.start >= least]
 
 
 def count_in(rows: Sequence[Row], window: Window) -> int:

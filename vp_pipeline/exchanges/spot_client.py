@@ -139,8 +139,8 @@ class SpotClient:
             gap = absent.pop()
             found, _ = await self._page(symbol, gap, market)
             rows += found
-            if count_in(found, gap):
-                absent += absences(found, gap)
+            if count_in(found, gap):  # caught: from here on nothing is too short to be doubted
+                absent += absences(found, gap, least=MINUTE)
         if rows:
             self._alive.add(symbol)
         elif final and symbol not in self._alive and final.end > moment - RECENT:

@@ -19,7 +19,7 @@ from vp_pipeline.sandbox.clock import Clock, parse_instant
 ARCHIVE = "binance_archive"
 """The name under which faults of the archive's files are set."""
 
-SKEW = "skew"
+SKEW = web.RequestKey("skew", float)
 """Key of a request by which its answer's date is off, in seconds."""
 
 Instant = Annotated[datetime, BeforeValidator(lambda text: parse_instant(str(text)))]
@@ -169,7 +169,7 @@ async def apply(fault: Fault, request: web.Request, answer: web.Response) -> web
         case "drip":
             return await _drip(request, answer, fault.seconds or 0)
         case "skew":
-            request[SKEW] = fault.seconds
+            request[SKEW] = fault.seconds or 0.0
             return answer
         case "truncated" if fault.connection == "kept":
             body = _bytes(answer)

@@ -18,7 +18,6 @@ from vp_pipeline.exchanges.patience import Patience
 from vp_pipeline.exchanges.traits import TRAITS, traits_of
 from vp_pipeline.sandbox.candles import MINUTE_MS, Market
 from vp_pipeline.sandbox.clock import Clock
-from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.sandbox.server import serve
 from vp_pipeline.sandbox.source import CandleSource
 from vp_pipeline.windows import HOUR, Window, floor, to_ms
@@ -90,7 +89,7 @@ def truth(source: CandleSource, market: Market, window: Window, now_ms: int) -> 
     return frame.assign(open_time=pd.to_datetime(frame["open_time"], unit="ms", utc=True))
 
 
-def run(source: GeneratedSource, work: Callable[[World], Awaitable[None]]) -> None:
+def run(source: CandleSource, work: Callable[[World], Awaitable[None]]) -> None:
     async def main() -> None:
         async with world(source, Clock(NOW, frozen=True)) as here:
             await work(here)
