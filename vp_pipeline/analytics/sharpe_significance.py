@@ -9,7 +9,8 @@ deflated one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -18,6 +19,33 @@ import pandas as pd
 from vp_pipeline.analytics.performance import kurtosis, sharpe, skew
 
 _NORMAL = NormalDist()
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The variants that were tried: how many, and the variance of their Sharpe ratios of one period."""
+
+    count: int
+    sharpe_variance: float
+
+    @classmethod
+    def among(cls, variants: Iterable[pd.Series], count: int | None = None) -> "Trials":
+        """These, which stand for `count` if more were tried.
+
+        Raises:
+            ValueError: there is none.
+            NotEnoughData: one has fewer than two returns.
+        """
+        known = [one.dropna() for one in variants]
+        if not known:
+            raise ValueError("no variant was tried: give one or more")
+        variance = trial_variance([sharpe(one, 1) for one in known], min(map(len, known)))
+        return cls(len(known) if count is None else count, variance)
+
+    @property
+    def best_by_luck(self) -> float:
+        """The Sharpe ratio of one period expected of the best of them, were they all worth nothing."""
+        return expected_maximum_sharpe(self.sharpe_variance, self.count)
 
 
 def psr(returns: pd.Series, benchmark_sharpe: float = 0.0) -> float:

@@ -4,7 +4,7 @@ Here belong gathering, JSON and the rows of a table; definitions are in `analyti
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -13,28 +13,14 @@ import pandas as pd
 
 from vp_pipeline.analytics import performance as of
 from vp_pipeline.analytics.bootstrap import Interval, Intervals, bootstrap_intervals
-from vp_pipeline.analytics.sharpe_significance import dsr, psr, trial_variance
+from vp_pipeline.analytics.sharpe_significance import Trials as Trials
+from vp_pipeline.analytics.sharpe_significance import dsr, psr
 
 Json: TypeAlias = Mapping[str, "Json"] | list["Json"] | str | float | int | bool | None
 
 MIN_ROWS_TO_COUNT = 10
 COUNT_TOLERANCE = 0.1
 """Rows a year may differ from what is annualised with by this share without a word."""
-
-
-@dataclass(frozen=True)
-class Trials:
-    """The variants that were tried: how many, and the variance of their Sharpe ratios of one period."""
-
-    count: int
-    sharpe_variance: float
-
-    @classmethod
-    def among(cls, variants: Iterable[pd.Series], count: int | None = None) -> "Trials":
-        """These, which stand for `count` if more were tried."""
-        known = list(variants)
-        variance = trial_variance([of.sharpe(one, 1) for one in known], len(known[0]))
-        return cls(len(known) if count is None else count, variance)
 
 
 @dataclass(frozen=True)
