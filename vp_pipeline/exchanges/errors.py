@@ -13,6 +13,7 @@ from binance.error import ClientError, ServerError
 
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.deadline import DeadlineError
+from vp_pipeline.exchanges.frames import BadCandlesError
 
 LONGEST_WAIT = timedelta(seconds=30)
 
@@ -56,6 +57,8 @@ def _ccxt_reason(error: Exception, detail: str, answer: Answer) -> tuple[str, bo
             return f"no answer in time ({detail})", True
         case ccxt.DDoSProtection():  # and RateLimitExceeded below it
             return f"the exchange limits our requests ({detail})", True
+        case BadCandlesError():
+            return f"the answer is not candles ({error})", True
         case ccxt.BadResponse():
             return f"the answer is not candles ({detail})", True
         case ccxt.OnMaintenance():
@@ -89,6 +92,8 @@ def _futures_reason(error: Exception, answer: Answer) -> tuple[str, bool]:
             return f"the exchange refused the request (HTTP {error.status_code}: {text})", False
         case ServerError():
             return f"the exchange has an error (HTTP {error.status_code})", True
+        case BadCandlesError():
+            return f"the answer is not candles ({error})", True
         case requests.Timeout() | DeadlineError():
             return "no answer in time", True
         case requests.RequestException():

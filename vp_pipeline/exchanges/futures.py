@@ -139,6 +139,7 @@ class FuturesClient:
                     lambda: line.connector.klines(symbol, interval, **arguments),  # noqa: B023  # at once
                 )
                 rows = _parse(answer)
+                frame_of(rows, page, bar, line.answer.now, KLINE_COLUMNS)  # else it is asked for again
             except _FAILURES as error:
                 given_up = isinstance(error, DeadlineError)
                 if given_up:  # its line is still in use

@@ -159,19 +159,18 @@ class SpotClient:
     async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], datetime]:
         """Rows of a page, as far back as they are served, and the exchange's time."""
         request = Request(Answer(), candles=True)
-        until = to_ms(page.end - MINUTE) + self._traits.until_offset_ms
-        try:
-            rows = await self._ask(
-                market,
-                request,
-                lambda: self._ccxt.fetch_ohlcv(
-                    symbol,
-                    "1m",
-                    since=to_ms(page.start),
-                    limit=page.count(MINUTE),
-                    params={"until": until},
-                ),
+
+        async def candles() -> list[Row]:
+            since, limit = to_ms(page.start), page.count(MINUTE)
+            until = to_ms(page.end - MINUTE) + self._traits.until_offset_ms
+            rows: list[Row] = await self._ccxt.fetch_ohlcv(
+                symbol, "1m", since=since, limit=limit, params={"until": until}
             )
+            candles_of(rows, page, request.answer.now)  # what cannot be candles is asked for again
+            return rows
+
+        try:
+            rows = await self._ask(market, request, candles)
         except FetchError:
             # A refusal of what is too old says where the served part begins.
             oldest = self._oldest(request.answer.exchange_time)

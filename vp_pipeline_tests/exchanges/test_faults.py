@@ -121,6 +121,9 @@ def test_a_short_retry_after_is_waited_for(source: GeneratedSource) -> None:
         ("Wed, 05 Mar 2025 12:30:00 GMT", datetime(2025, 3, 5, 12, 30, tzinfo=UTC)),
         ("soon", None),
         ("-5", None),
+        ("Wed, 05 Mar 2025 12:30:00", datetime(2025, 3, 5, 12, 30, tzinfo=UTC)),
+        ("9" * 30, datetime(2026, 3, 5, 12, 0, 50, tzinfo=UTC)),
+        ("9" * 5000, None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(text: str, until: datetime | None) -> None:
@@ -139,6 +142,9 @@ def test_pauses_grow_and_end() -> None:
         pauses = [usual.after(passing, attempt) for _ in range(50)]
         assert all(pause is not None and middle / 2 <= pause <= middle * 1.5 for pause in pauses)
         assert len(set(pauses)) > 1
+    crowded = [usual.after(FetchError("m", "r", retryable=True, crowded=True), 1) for _ in range(50)]
+    assert all(pause is not None and 1.5 <= pause <= 4.5 for pause in crowded)
+    assert len(set(crowded)) > 1
     assert usual.after(passing, usual.attempts) is None
     assert usual.after(FetchError("m", "r"), 1) is None
     assert usual.after(FetchError("m", "r", retryable=True, wait_seconds=7.0), 1) == 7.0

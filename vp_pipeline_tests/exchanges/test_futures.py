@@ -142,6 +142,8 @@ def test_what_a_recording_lacks_is_nan(recorded_data: Path) -> None:
         ({"kind": "truncated"}, True, "cannot be reached"),
         ({"kind": "html"}, True, "the answer is not candles"),
         ({"kind": "empty_body"}, True, "the answer is not candles"),
+        ({"kind": "garbage_rows"}, True, "the answer is not candles"),
+        ({"kind": "truncated", "connection": "kept"}, True, "the answer is not candles"),
     ],
     ids=lambda value: str(value)[:70] if isinstance(value, dict) else None,
 )
@@ -185,8 +187,62 @@ def test_silence_ends_with_the_timeout() -> None:
 
 
 @pytest.mark.parametrize(
+    "fault",
+    [{"kind": "empty_list", "count": 1}, {"kind": "short"}, {"kind": "reordered"}, {"kind": "duplicated"}],
+    ids=str,
+)
+def test_what_was_left_out_is_asked_for_again(fault: dict[str, Any], source: GeneratedSource) -> None:
+    window = Window(LAST_HOURS.start, LAST_HOURS.start + HOUR)
+    result = fetched(source, window, "1m", fault=fault)
+    assert len(result.frame) == 60
+    assert result.answered == window
+    assert_true(result, source, "1m", NOW)
+
+
+def test_a_drip_ends_with_the_timeout(source: GeneratedSource) -> None:
+    began = time.monotonic()
+    with pytest.raises(FetchError, match="no answer in time") as caught:
+        fetched(source, fault={"kind": "drip", "seconds": 60}, patience=Patience(2, 0.4, 0.01))
+    assert caught.value.retryable
+    assert 0.8 <= time.monotonic() - began < 10
+
+
+def test_a_ban_is_kept_for_other_clients(source: GeneratedSource, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with world(source, Clock(NOW, frozen=True)) as here:
+            host = f"{here.url}/{EXCHANGE}"
+            await here.faults({"exchange": EXCHANGE, "kind": "status", "status": 418, "count": 1})
+            for words in ("HTTP 418", "HTTP 418.*; not asked before"):
+                client = FuturesClient(host, ONCE, tmp_path)
+                with pytest.raises(FetchError, match=words):
+                    await asyncio.to_thread(client.fetch, "BTCUSDT", "1h", HOUR, LAST_HOURS)
+                del client
+            result = await asyncio.to_thread(
+                FuturesClient(host, ONCE).fetch, "BTCUSDT", "1h", HOUR, LAST_HOURS
+            )
+            assert len(result.frame) == 6
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
     "body",
-    ["{}", '{"rows":[]}', "null", "7", "[1]", "[[]]", "[{}]", '[[1,"x"]]', '[["a","1","1","1","1","1"]]']
+    [
+        "{}",
+        '{"rows":[]}',
+        "null",
+        "7",
+        "[1]",
+        "[[]]",
+        "[{}]",
+        "[null]",
+        '["abc"]',
+        f"[{[1] * 11}]",
+        f"[{[1] * 13}]",
+        "[[true,1,1,1,1,1,1,1,1,1,1,1]]",
+        '[[1,"x"]]',
+        '[["a","1","1","1","1","1"]]',
+    ]
     + [f"[[{to_ms(LAST_HOURS.start)}" + f',{price},1,1,1,1,0,1,1,1,1,"0"]]' for price in ("null", "-1", "0")],
 )
 def test_a_success_that_is_not_klines_is_refused(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
