@@ -40,8 +40,8 @@ class Minutes:
 
     @property
     def key(self) -> npt.NDArray[np.int64]:
-        """One number a row, that sorts as (market, minute) does."""
-        return (self.market.astype(np.int64) << 40) + self.minute
+        """See `sorting_key`."""
+        return sorting_key(self.market, self.minute)
 
     @classmethod
     def concatenate(cls, parts: "list[Minutes]") -> Self:
@@ -75,6 +75,11 @@ class Changes:
         return Minutes.concatenate(
             [self.insert.take(~self.insert.provisional), self.update.take(~self.update.provisional)]
         )
+
+
+def sorting_key(market: npt.NDArray[np.int16], minute: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """One number a row, that sorts as (market, minute) does."""
+    return (market.astype(np.int64) << 40) + minute
 
 
 def compare(stored: Minutes, new: Minutes) -> Changes:

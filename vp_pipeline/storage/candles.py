@@ -25,15 +25,18 @@ from vp_pipeline.storage.candle_changes import (
     Minutes,
     compare,
     per_market,
+    sorting_key,
 )
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.markets import lock
 from vp_pipeline.storage.tables import CANDLE, PgType
 from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window
 
-# What one query may bring: 30 days of a market, which is 3 MB.
 BLOCK = 30 * DAY
-_BLOCK_ROWS = BLOCK // MINUTE
+# So many rows come by one query: 3 MB. Of more, each query brings a part of one market that stays in the
+# processor's cache.
+_AT_ONCE = 45_000
+_PART = 10 * DAY
 # Minutes apart by more than this are read separately, so that a tick that heals an old hour reads no month.
 _APART = 6 * HOUR // MINUTE
 _MOST_SEGMENTS = 200
@@ -100,20 +103,12 @@ def read(
     names = list(columns or CANDLE.columns)
     kinds = {name: CANDLE.columns[name] for name in dict.fromkeys([*CANDLE.key, *names])}
     numbers = sorted(set(market_ids))
-    if len(numbers) * window.count(MINUTE) <= _BLOCK_ROWS:
-        parts = [_block(connection, numbers, window, kinds, provisional)]
+    which = sql.SQL("true" if provisional else "NOT provisional")
+    if len(numbers) * window.count(MINUTE) <= _AT_ONCE:
+        found = _block(connection, numbers, window, kinds, which)
     else:
-        parts = [
-            _block(connection, [number], part, kinds, provisional)
-            for number in numbers
-            for part in _extent(connection, number, window).split(BLOCK)
-        ]
-    joined: packed.Arrays = {}
-    for name in names:
-        # Column by column, each part let go at once: the peak is the result and one column more.
-        pieces = [part.pop(name) for part in parts if name in part]
-        joined[name] = np.concatenate(pieces) if pieces else packed.unpack([b""], {name: kinds[name]})[name]
-    return _frame(joined)
+        found = _long(connection, numbers, window, kinds, which)
+    return _frame({name: found[name] for name in names})
 
 
 def read_blocks(
@@ -223,13 +218,13 @@ def _segments_of(
 ) -> packed.Arrays:
     """Packed columns of the segments' rows, in no certain order: one query, one scan a segment."""
     if not segments:
-        return packed.unpack([b""] * len(kinds), kinds)
+        return packed.empty(kinds)
     # A number for each partition, not a join: the planner sees at once which partitions count.
     scan = sql.SQL(
         "SELECT {} FROM candle WHERE market_id = %s AND open_time >= %s AND open_time < %s AND {}"
     ).format(sql.SQL(", ").join(map(sql.Identifier, kinds)), which)
     query = sql.SQL("SELECT {} FROM ({}) AS candle").format(
-        packed.select_list(kinds), sql.SQL(" UNION ALL ").join([scan] * len(segments))
+        packed.select_list(kinds, VALUES[KNOWN:]), sql.SQL(" UNION ALL ").join([scan] * len(segments))
     )
     arguments = [value for segment in segments for value in segment]
     row = connection.execute(query, arguments, binary=True, prepare=False).fetchone()
@@ -241,21 +236,48 @@ def _block(
     numbers: Sequence[int],
     window: Window,
     kinds: Mapping[str, PgType],
-    provisional: bool,
+    which: sql.Composable,
 ) -> packed.Arrays:
-    """Rows of the window in order."""
+    """Rows of the window in order, by one query."""
+    sent = {name: kind for name, kind in kinds.items() if len(numbers) != 1 or name != "market_id"}
     # The plan is made anew each time: one for any market would look into every partition.
     query = sql.SQL(
         "SELECT {} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}"
-    ).format(packed.select_list(kinds), sql.SQL("true" if provisional else "NOT provisional"))
+    ).format(packed.select_list(sent, VALUES[KNOWN:]), which)
     row = connection.execute(
         query, [list(numbers), window.start, window.end], binary=True, prepare=False
     ).fetchone()
-    found = packed.unpack(row or (), kinds)
-    order = np.lexsort((found["open_time"], found["market_id"]))
-    if (np.diff(order) == 1).all():
+    found = packed.unpack(row or (), sent)
+    if len(numbers) == 1:
+        found["market_id"] = np.full(len(found["open_time"]), numbers[0], dtype=np.int16)
+    market, minute = found["market_id"], found["open_time"].astype("datetime64[m]").astype(np.int64)
+    key = sorting_key(market, minute)
+    if (key[1:] > key[:-1]).all():
         return found
+    order = np.argsort(key)
     return {name: values[order] for name, values in found.items()}
+
+
+def _long(
+    connection: Connection,
+    numbers: Sequence[int],
+    window: Window,
+    kinds: Mapping[str, PgType],
+    which: sql.Composable,
+) -> packed.Arrays:
+    """The same for many rows: a part at a time, each put in its place at once."""
+    extents = {number: _extent(connection, number, window) for number in numbers}
+    most = sum(extent.count(MINUTE) for extent in extents.values())
+    # Memory that no row fills is never touched, so that the system does not have to find it.
+    whole = {name: np.empty(most, dtype=values.dtype) for name, values in packed.empty(kinds).items()}
+    reached = 0
+    for number, extent in extents.items():
+        for part in extent.split(_PART):
+            block = _block(connection, [number], part, kinds, which)
+            start, reached = reached, reached + len(block["open_time"])
+            for name, values in block.items():
+                whole[name][start:reached] = values
+    return {name: values[:reached] for name, values in whole.items()}
 
 
 def _extent(connection: Connection, number: int, window: Window) -> Window:

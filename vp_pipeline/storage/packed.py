@@ -4,7 +4,7 @@ Here belongs the packing alone. A row never becomes a Python object, and a colum
 as one value of n times its width. Bounding how many rows are asked for at once is the caller's part.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,19 +26,25 @@ _SENT: dict[PgType, tuple[str, str, str]] = {
 _PG_EPOCH = np.datetime64("2000-01-01", "us")
 
 
-def select_list(columns: Mapping[str, PgType]) -> sql.Composable:
+def select_list(columns: Mapping[str, PgType], nullable: Container[str] = ()) -> sql.Composable:
     """What to select; all values of the query come in one row, in the same order for each column.
 
-    NULL is allowed in float8 alone, and becomes NaN.
+    NULL is allowed in the float8 columns that `nullable` names, and becomes NaN.
     """
-    return sql.SQL(", ").join(_aggregate(name, kind) for name, kind in columns.items())
+    return sql.SQL(", ").join(_aggregate(name, kind, name in nullable) for name, kind in columns.items())
 
 
-def _aggregate(name: str, kind: PgType) -> sql.Composable:
+def _aggregate(name: str, kind: PgType, nullable: bool) -> sql.Composable:
     value: sql.Composable = sql.Identifier(name)
-    if kind == "float8":
+    if nullable:
         value = sql.SQL("coalesce({}, 'NaN')").format(value)
-    return sql.SQL("string_agg({}({}), ''::bytea)").format(sql.Identifier(_SENT[kind][0]), value)
+    # NULL between the values is nothing at all, and quicker than nothing of no length.
+    return sql.SQL("string_agg({}({}), NULL)").format(sql.Identifier(_SENT[kind][0]), value)
+
+
+def empty(columns: Mapping[str, PgType]) -> Arrays:
+    """The columns of no row."""
+    return unpack([None] * len(columns), columns)
 
 
 def unpack(row: Sequence[bytes | None], columns: Mapping[str, PgType]) -> Arrays:

@@ -16,7 +16,7 @@ def minutes(first: int, last: int) -> Window:
     return Window(START + first * MINUTE, START + last * MINUTE)
 
 
-def candles(first: int, last: int, price: float = 100.0, **columns: object) -> pd.DataFrame:
+def candles(first: int, last: int, price: float = 100.0, **columns: Any) -> pd.DataFrame:
     """Final candles of the minutes first to last (exclusive), with turnover and without taker volume."""
     number = np.arange(first, last, dtype=float)
     frame = pd.DataFrame(
