@@ -4,10 +4,10 @@ Here belongs the curve and its bandwidth; the published recipe, which is exact a
 is read from a curve in `nodes`.
 
 Prices are put into bins much narrower than the kernel, and the bins are convolved with it by Fourier
-transform. Where few candles count, a price goes to three bins such that its mean and its spread are kept;
-where many do, to two (linear binning), which is cheaper and widens the curve by a sixth of the squared bin on
-average: there the kernel is narrower by that. The curve differs by less than 1e-6 of its peak from the exact
-sum over all candles.
+transform. Of few candles each goes to three bins, such that its price and its spread are kept. Of many each
+goes to two of five times as many bins (linear binning), which is cheaper and widens the curve by a sixth of
+the squared bin on average: there the kernel is narrower by that. The curve differs by less than 1e-6 of its
+peak from the exact sum over all candles, also where all prices are whole ticks.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from vp_pipeline.analytics.placement import Floats
 REACH = 6.5
 """Bandwidths after which a kernel has fallen below 1e-9 of its peak."""
 
-_BINS_PER_BANDWIDTH = 64
-_MANY = 10_000  # effective candles
+_BINS_PER_BANDWIDTH, _BINS_IF_MANY = 64, 320
+_MANY = 100_000
 _ROUNDING = 1e-12
 _MOST_BINS = 1 << 20
 _BLOCK = 32_768
@@ -132,14 +132,14 @@ def binned(
     """
     reach = REACH * (widest or bandwidth)
     spacing = (high - low) / (samples - 1)
-    stride = int(np.ceil(spacing * _BINS_PER_BANDWIDTH / bandwidth))
+    many = len(prices.price) > _MANY
+    stride = int(np.ceil(spacing * (_BINS_IF_MANY if many else _BINS_PER_BANDWIDTH) / bandwidth))
     lowest, highest = min(low, prices.lowest), max(high, prices.highest)
     stride = max(1, min(stride, int(_MOST_BINS * spacing / (highest - lowest + reach))))
     width = spacing / stride
     offset = int(np.ceil((low - lowest) / width)) + 1
     start = low - offset * width
     size = _fast(int(np.ceil((highest - start + reach) / width)) + 2)
-    many = prices.effective > _MANY
     held = (_in_two if many else _in_three)(prices.price, prices.volume, start, width, size)
     widened = width**2 / 6 if many else 0.0
     return Binned(start, width, size, offset, stride, samples, widened, np.fft.rfft(held / prices.total))

@@ -26,7 +26,7 @@ from vp_pipeline.analytics.bootstrap import stationary_rows
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
 
-REACH_DAYS, REACTION, JITTER, CONTROLS = 5, 0.1, 0.25, 20
+REACH_DAYS, REACTION, JITTER, CONTROLS = 5, 0.1, 0.1, 20
 SAMPLES, LEVEL = 1_000, 0.95
 COLUMNS = (
     "level",
