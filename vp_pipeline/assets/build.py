@@ -17,6 +17,7 @@ from dagster import (
 from vp_pipeline.assets import partitions, schedules
 from vp_pipeline.assets.aggregate import build_aggregate
 from vp_pipeline.assets.candles import build_candles, retired_specs
+from vp_pipeline.assets.history import build_bar_history, build_history
 from vp_pipeline.assets.klines import build_klines
 from vp_pipeline.assets.sessions import build_session_volatility
 from vp_pipeline.assets.strategies import build_strategies
@@ -50,6 +51,13 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
         report = schedules.reports_job(reports)
         jobs.append(report)
         timers.append(schedules.reports_schedule(report))
+    for steps, job_of in (
+        (build_history(settings), schedules.history_job),
+        (build_bar_history(settings), schedules.history_klines_job),
+    ):
+        if steps:
+            assets += steps
+            jobs.append(job_of(steps))
     store = postgres or PostgresIOManager(database_url=EnvVar("VP_DATABASE_URL"))
     return Definitions(
         assets=_labelled([*assets, *retired_specs(settings)], settings.label),

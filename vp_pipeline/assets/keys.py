@@ -8,10 +8,13 @@ from datetime import datetime
 # Literal minutes: any moment of an hour has the hour's key.
 HOUR_FORMAT = "%Y-%m-%d-%H:00"
 DAY_FORMAT = "%Y-%m-%d"
+MONTH_FORMAT = "%Y-%m"
 
 TICK_JOB = "tick"
 PROFILES_JOB = "volume_profiles"
 REPORTS_JOB = "reports"
+HISTORY_JOB = "history"
+HISTORY_KLINES_JOB = "history_klines"
 
 # Tags with which Dagster runs a range of partitions as one run.
 RANGE_START = "dagster/asset_partition_range_start"

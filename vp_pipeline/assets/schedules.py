@@ -23,6 +23,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from vp_pipeline.assets.keys import (
     DAY_FORMAT,
+    HISTORY_JOB,
+    HISTORY_KLINES_JOB,
     HOUR_FORMAT,
     PROFILES_JOB,
     REPORTS_JOB,
@@ -50,6 +52,16 @@ def klines_job(interval: str, assets: Sequence[AssetsDefinition]) -> Job:
 def reports_job(assets: Sequence[AssetsDefinition]) -> Job:
     """Session tables, daily returns, strategies and tearsheets, from all that is stored."""
     return _job(REPORTS_JOB, assets, reports_job.__doc__)
+
+
+def history_job(assets: Sequence[AssetsDefinition]) -> Job:
+    """Months of spot minutes, and the aggregate of what came; started by hand or by `vp backfill`."""
+    return _job(HISTORY_JOB, assets, history_job.__doc__)
+
+
+def history_klines_job(assets: Sequence[AssetsDefinition]) -> Job:
+    """Months of bars of the USD-M perpetuals; started by hand or by `vp backfill`."""
+    return _job(HISTORY_KLINES_JOB, assets, history_klines_job.__doc__)
 
 
 def _job(name: str, assets: Sequence[AssetsDefinition], description: str | None) -> Job:

@@ -1,0 +1,245 @@
+"""A month of spot minutes of many markets: from which source each minute comes, and what no source has.
+
+Here belong the order of the sources and what each of them leaves behind. Every file and every round of
+requests is committed on its own, so that a load that was cut off goes on where it was. What the ledger
+knows is not asked for again, but for files of the archive that were revised.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from vp_pipeline.assets import history_archive, intake
+from vp_pipeline.assets.history_windows import clipped_to, gathered, minus, pieces
+from vp_pipeline.assets.intake import Answers
+from vp_pipeline.catalog import Market
+from vp_pipeline.exchanges import archive, spot
+from vp_pipeline.exchanges.archive import ArchiveClient
+from vp_pipeline.exchanges.archive_file import ArchiveFile
+from vp_pipeline.exchanges.errors import FetchError
+from vp_pipeline.exchanges.spot_client import supported
+from vp_pipeline.exchanges.traits import traits_of
+from vp_pipeline.recordings.folder import RecordingError, SpotFile, spot_files
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage import archive_files, candles, ledger, stale
+from vp_pipeline.storage.candles import Stored
+from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.ledger import Finding
+from vp_pipeline.storage.markets import market_ids
+from vp_pipeline.windows import DAY, MINUTE, Window, floor
+
+# Final: no other source is asked about such a minute, but for a person's file about the last.
+KNOWN = ("got", "exchange-empty")
+SETTLED = (*KNOWN, "unfetchable")
+# Minutes of a market in one round of requests, which is committed as a whole.
+ROUND = 7 * DAY
+
+
+@dataclass
+class Loaded:
+    """What came of one market's month; `window` is the part of it that can be over."""
+
+    market: Market
+    number: int
+    window: Window
+    rows_from: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    new: int = 0
+    revised: int = 0
+    problems: list[str] = field(default_factory=list)
+    got: int = 0
+    empty: int = 0
+    unknown: int = 0
+    unfetchable: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, source: str, stored: Stored) -> None:
+        """Count what a source brought."""
+        new = stored.inserted + stored.finalized
+        if new:
+            self.rows_from[source] += new
+        self.new += new
+        self.revised += stored.revised
+
+
+class SpotHistory:
+    """Loads months of spot minutes; `now` bounds what is asked for, by this machine's clock."""
+
+    def __init__(self, settings: Settings, database_url: str, now: datetime | None = None) -> None:
+        self._settings, self._url = settings, database_url
+        self._now = now or datetime.now(UTC)
+
+    def load(self, markets: Sequence[Market], month: Window) -> list[Loaded]:
+        """Load what is missing of a calendar month; sources in the order: files, archive, exchanges."""
+        with transaction(self._url) as connection:
+            numbers = market_ids(connection, [(market.exchange, market.symbol) for market in markets])
+        loads = [
+            Loaded(market, numbers[market.exchange, market.symbol], self._loadable(market, month))
+            for market in markets
+        ]
+        asyncio.run(self._load([load for load in loads if load.window], month))
+        with transaction(self._url) as connection:
+            for load in loads:
+                _count(connection, load)
+        return loads
+
+    async def _load(self, loads: Sequence[Loaded], month: Window) -> None:
+        self._from_files(loads)
+        in_archive = [load for load in loads if load.market.exchange == history_archive.EXCHANGE]
+        if in_archive:
+            async with ArchiveClient(self._settings.exchange_host(archive.HOST)) as client:
+                await asyncio.gather(*(self._from_archive(client, load, month) for load in in_archive))
+        await self._from_exchanges([load for load in loads if _serves_years(load.market)])
+        self._give_up([load for load in loads if not _serves_years(load.market)])
+
+    def _loadable(self, market: Market, month: Window) -> Window:
+        """The part of the month that is over and in which the market may have traded."""
+        ends = [month.end, floor(self._now, MINUTE)]
+        if market.retired is not None:
+            ends.append(datetime(*market.retired.timetuple()[:3], tzinfo=UTC) + DAY)
+        return Window(month.start, max(month.start, min(ends)))
+
+    def _left(self, load: Loaded, known: Sequence[str] = SETTLED) -> list[Window]:
+        with transaction(self._url) as connection:
+            runs = ledger.runs(connection, [load.number], load.window)[load.number]
+        return minus(load.window, [Window(run.start, run.end) for run in runs if run.state in known])
+
+    def _from_files(self, loads: Sequence[Loaded]) -> None:
+        folder = self._settings.history_folder
+        if not folder.is_dir():
+            return
+        by_market: dict[tuple[str, str], list[SpotFile]] = defaultdict(list)
+        for file in spot_files(folder):
+            by_market[file.exchange, f"{file.base}/{file.quote}"].append(file)
+        for load in loads:
+            for file in by_market[load.market.exchange, load.market.symbol]:
+                left = self._left(load, KNOWN)
+                if not left:
+                    break
+                try:
+                    series = file.read()
+                except RecordingError as error:
+                    load.problems.append(str(error))
+                    continue
+                frame = clipped_to(series.frame, left)
+                reason = f"{file.path.name} has no candle, and nobody else was asked"
+                self._keep(load, "files", frame, Window(series.start, series.end), reason)
+
+    async def _from_archive(self, client: ArchiveClient, load: Loaded, month: Window) -> None:
+        file = ArchiveFile(load.market.base + load.market.quote, "1m", month)
+        with transaction(self._url) as connection:
+            known = archive_files.known(connection, history_archive.paths_of(file))
+        left = self._left(load)
+        if not left and not known:
+            return
+        try:
+            async for archived in history_archive.needed(client, file, known, left, self._now):
+                frame = clipped_to(archived.frame, [load.window])
+                reason = "the archive has no candle, and the exchange was not asked"
+                self._keep(load, "archive", frame, archived.file.window, reason, archived)
+        except FetchError as error:
+            load.problems.append(str(error))
+
+    def _keep(
+        self,
+        load: Loaded,
+        source: str,
+        frame: pd.DataFrame,
+        window: Window,
+        reason: str,
+        archived: archive.Archived | None = None,
+    ) -> None:
+        """Store a file's rows; its other minutes are unknown for this reason until a source has them."""
+        with transaction(self._url) as connection:
+            stored = candles.store(connection, {load.number: frame})[load.number]
+            finding = Finding(load.number, window.intersect(load.window), "unknown", reason)
+            ledger.record(connection, [finding])
+            stale.mark(connection, stale.AGGREGATE, load.market.base, stored.changed_hours)
+            if archived is not None:
+                rows = len(archived.frame)
+                archive_files.remember(connection, archived.file.path, archived.sha256, rows)
+        load.add(source, stored)
+
+    async def _from_exchanges(self, loads: Sequence[Loaded]) -> None:
+        """Ask the exchanges for what is left, side by side, a round at a time."""
+        left = {load.number: gathered(self._left(load), _page(load)) for load in loads}
+        asked = [load for load in loads if left[load.number]]
+        hosts = {load.market.exchange: self._settings.exchange_host(load.market.exchange) for load in asked}
+        cache = self._settings.home / "cache" / "listings"
+        while asked:
+            rounds = {load.number: pieces(left[load.number], _page(load), ROUND) for load in asked}
+            wanted = {(load.market.exchange, load.market.symbol): rounds[load.number] for load in asked}
+            outcomes = await spot.fetch_all(wanted, hosts, cache)
+            answers = {
+                load.number: Answers(
+                    load.market, rounds[load.number], outcomes[load.market.exchange, load.market.symbol]
+                )
+                for load in asked
+            }
+            with transaction(self._url) as connection:
+                now = intake.exchange_time(answers.values())
+                for number, stored in intake.keep(connection, answers, now, final=False).items():
+                    next(load for load in asked if load.number == number).add("exchange", stored)
+            asked = [load for load in asked if self._goes_on(load, answers[load.number], left)]
+
+    def _goes_on(self, load: Loaded, answer: Answers, left: dict[int, list[Window]]) -> bool:
+        """Whether there is more to ask of a market after a round; why not goes into the ledger."""
+        error = next((outcome for outcome in answer.outcomes if isinstance(outcome, FetchError)), None)
+        if error is None:
+            done = Window(load.window.start, answer.windows[-1].end)
+            left[load.number] = [part for window in left[load.number] for part in minus(window, [done])]
+            return bool(left[load.number])
+        load.problems.append(str(error))
+        gone = load.market.retired is not None and not error.retryable
+        with transaction(self._url) as connection:
+            ledger.record(
+                connection,
+                [
+                    Finding(load.number, window, "unfetchable" if gone else "unknown", error.reason)
+                    for window in self._left(load)
+                ],
+            )
+        return False
+
+    def _give_up(self, loads: Sequence[Loaded]) -> None:
+        """Note what no source can have; the last minutes of a market that trades are the ticks' affair."""
+        for load in loads:
+            market = load.market
+            depth = traits_of(market.exchange).depth
+            end, why = load.window.end, f"{market.exchange} has ended"
+            if supported(market.exchange) and depth is not None:
+                end = min(end, floor(self._now - depth, DAY) - DAY)
+                why = f"{market.exchange} serves the last {depth // MINUTE} minutes alone"
+            old = Window(load.window.start, max(load.window.start, end))
+            left = [window.intersect(old) for window in self._left(load)]
+            reason = f"{why}, and no file of VP_HISTORY_FILES has the candle"
+            with transaction(self._url) as connection:
+                ledger.record(
+                    connection, [Finding(load.number, window, "unfetchable", reason) for window in left]
+                )
+
+
+def _serves_years(market: Market) -> bool:
+    return supported(market.exchange) and traits_of(market.exchange).depth is None
+
+
+def _page(load: Loaded) -> int:
+    return traits_of(load.market.exchange).page
+
+
+def _count(connection: Connection, load: Loaded) -> None:
+    """Fill in what the ledger says of the month."""
+    totals: dict[str, int] = defaultdict(int)
+    reasons: dict[str, int] = defaultdict(int)
+    if load.window:
+        for run in ledger.runs(connection, [load.number], load.window)[load.number]:
+            minutes = Window(run.start, run.end).count(MINUTE)
+            totals[run.state] += minutes
+            if run.state in ("unknown", "unfetchable"):
+                reasons[run.reason] += minutes
+    load.got, load.empty = totals["got"], totals["exchange-empty"]
+    load.unknown, load.unfetchable = totals["unknown"], totals["unfetchable"]
+    load.reasons = dict(sorted(reasons.items(), key=lambda item: -item[1]))

@@ -1,0 +1,80 @@
+"""Windows of history: what is left of one, and in which pieces an exchange is asked for it.
+
+Here belongs arithmetic on windows and frames that knows no source and no ledger.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+
+import numpy as np
+import pandas as pd
+
+from vp_pipeline.windows import MINUTE, Window, union
+
+# An answer that is stored or missed as a whole: enough pages to be quick, few enough to be had on a bad line.
+_PAGES = 5
+_MOST_PIECES = 100
+
+
+def minus(window: Window, taken: Sequence[Window]) -> list[Window]:
+    """What of a window is in none of the others, oldest first."""
+    left, start = [], window.start
+    for part in union(taken):
+        if part.end <= start or part.start >= window.end:
+            continue
+        if part.start > start:
+            left.append(Window(start, part.start))
+        start = part.end
+    if start < window.end:
+        left.append(Window(start, window.end))
+    return left
+
+
+def gathered(windows: Sequence[Window], page: int) -> list[Window]:
+    """Windows so close to each other that one request of `page` minutes serves them, made one."""
+    joined: list[Window] = []
+    for window in windows:
+        if joined and joined[-1].hull(window).count(MINUTE) <= page:
+            joined[-1] = joined[-1].hull(window)
+        else:
+            joined.append(window)
+    return joined
+
+
+def pieces(windows: Sequence[Window], page: int, most: timedelta) -> list[Window]:
+    """The first windows, cut into some pages each, until they hold `most`; at least one."""
+    chosen: list[Window] = []
+    left = most
+    for window in windows:
+        for piece in window.split(min(_PAGES * page * MINUTE, most)):
+            if chosen and (left <= timedelta(0) or len(chosen) == _MOST_PIECES):
+                return chosen
+            chosen.append(piece)
+            left -= piece.end - piece.start
+    return chosen
+
+
+def stretches(times: "pd.Series[pd.Timestamp]", bar: timedelta) -> list[Window]:
+    """The windows that bars which open at these times (ascending) cover without a gap."""
+    if not len(times):
+        return []
+    breaks = np.flatnonzero(times.diff().to_numpy()[1:] != np.timedelta64(bar)) + 1
+    firsts, lasts = [0, *breaks.tolist()], [*(breaks - 1).tolist(), len(times) - 1]
+    opens = [(times.iloc[first], times.iloc[last]) for first, last in zip(firsts, lasts, strict=True)]
+    return [
+        Window(first.to_pydatetime().astimezone(UTC), last.to_pydatetime().astimezone(UTC) + bar)
+        for first, last in opens
+    ]
+
+
+def clipped_to(frame: pd.DataFrame, windows: Sequence[Window]) -> pd.DataFrame:
+    """The candles that open in one of the windows."""
+    times = frame["open_time"]
+    inside = np.zeros(len(frame), dtype=bool)
+    for window in windows:
+        first, last = (
+            times.searchsorted(pd.Timestamp(window.start)),
+            times.searchsorted(pd.Timestamp(window.end)),
+        )
+        inside[first:last] = True
+    return frame[inside]
