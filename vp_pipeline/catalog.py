@@ -7,6 +7,7 @@ exchange is called or can do belongs to `exchanges`; how rows are keyed in Postg
 import re
 import tomllib
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,6 +18,7 @@ from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
 SHIPPED = Path(__file__).with_name("markets.toml")
 
 Asset = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,12}$")]
+Bps = Annotated[float, Field(ge=0, lt=10_000, allow_inf_nan=False)]
 Interval = Literal["1m", "5m", "15m", "1h", "1d"]
 INTERVAL_MINUTES: dict[Interval, int] = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "1d": 1440}
 
@@ -103,12 +105,70 @@ class Klines(_Entry):
     recorded: Span | None = None
 
 
+class Costs(_Entry):
+    """What trading one symbol costs, where it is not what `[strategies]` says."""
+
+    fee_bps: Bps | None = None
+    slippage_bps: Bps | None = None
+
+
+class Variant(_Entry):
+    """A strategy with its parameters; `rule` is its function, by default that of the variant's own name."""
+
+    rule: Annotated[str, Field(min_length=1)] | None = None
+    title: Annotated[str, Field(min_length=1)] | None = None
+    benchmark: str | None = None
+    parameters: dict[str, int | float | bool | str] = {}
+
+
 class Strategies(_Entry):
-    """The perpetuals whose daily returns the strategies trade, and the first day of the history."""
+    """The perpetuals whose daily returns the strategies trade, what that costs, and the variants tried.
+
+    `out_of_sample` is the first day of that sample; `trials` how many variants were tried if more than are
+    named; `keep_days` how many days each older tearsheet stays.
+    """
 
     symbols: Annotated[tuple[Asset, ...], Field(min_length=1, strict=False)]
     start: date
     recorded: Span | None = None
+    fee_bps: Bps = 5.0
+    slippage_bps: Bps = 2.0
+    costs: dict[Asset, Costs] = {}
+    out_of_sample: date | None = None
+    trials: Annotated[int, Field(ge=1)] | None = None
+    keep_days: Annotated[int, Field(ge=0)] = 30
+    variants: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")], Variant] = {}
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        for symbol in self.costs:
+            if symbol not in self.symbols:
+                raise _LocatedError(
+                    ("strategies", "costs", symbol), f"{symbol} is none of the symbols: add or remove it"
+                )
+        for name, variant in self.variants.items():
+            if variant.benchmark not in (None, *self.symbols, *self.variants):
+                raise _LocatedError(
+                    ("strategies", "variants", name, "benchmark"),
+                    f"{variant.benchmark!r} is no symbol and no variant of this file: name one",
+                )
+        if self.trials is not None and self.trials < len(self.chosen):
+            raise _LocatedError(
+                ("strategies", "trials"),
+                f"{len(self.chosen)} variants are named: at least as many were tried",
+            )
+        return self
+
+    @property
+    def chosen(self) -> dict[str, Variant]:
+        """The variants of the file; where it names none, those of the shipped file."""
+        return self.variants or _shipped_variants()
+
+    def cost_bps(self, symbol: str) -> float:
+        """Fee and slippage of a symbol, in basis points of what is bought or sold."""
+        own = self.costs.get(symbol, Costs())
+        fee = self.fee_bps if own.fee_bps is None else own.fee_bps
+        return fee + (self.slippage_bps if own.slippage_bps is None else own.slippage_bps)
 
 
 class Recording(_Entry):
@@ -172,6 +232,12 @@ class _LocatedError(ValueError):
     def __init__(self, location: tuple[str | int, ...], message: str) -> None:
         super().__init__(message)
         self.location = location
+
+
+@cache
+def _shipped_variants() -> dict[str, Variant]:
+    shipped = load_catalog(SHIPPED).strategies
+    return dict(shipped.variants) if shipped else {}
 
 
 def load_catalog(path: Path) -> Catalog:
