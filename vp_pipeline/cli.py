@@ -17,11 +17,14 @@ class LazyGroup(click.Group):
 
     modules: ClassVar[dict[str, str]] = {
         "demo": "vp_pipeline.runtime.commands",
+        "doctor": "vp_pipeline.operations.doctor_command",
         "exchanges": "vp_pipeline.runtime.commands",
+        "export": "vp_pipeline.operations.export_command",
         "profile": "vp_pipeline.own_data.commands",
         "sandbox": "vp_pipeline.sandbox.command",
         "sessions": "vp_pipeline.own_data.commands",
         "site": "vp_pipeline.site.command",
+        "status": "vp_pipeline.operations.status_command",
         "strategies": "vp_pipeline.own_data.strategies",
         "tearsheet": "vp_pipeline.own_data.tearsheet",
         "up": "vp_pipeline.runtime.commands",

@@ -28,6 +28,7 @@ ALLOWED = {
         "storage",
         "windows",
     },
+    "operations": {"analytics", "catalog", "exchanges", "settings", "storage", "windows"},
     "site": {"analytics", "catalog", "figures", "settings", "storage", "windows"},
     "runtime": {
         "assets.keys",

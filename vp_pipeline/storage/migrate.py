@@ -8,6 +8,7 @@ from importlib import resources
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
@@ -41,13 +42,23 @@ def upgrade(url: str, revision: str = "head") -> None:
     Raises:
         psycopg.OperationalError: the database cannot be reached.
     """
-    config = Config()
-    # Alembic's configuration reads % as the start of a placeholder.
-    folder = str(resources.files("vp_pipeline.storage") / "migrations").replace("%", "%%")
-    config.set_main_option("script_location", folder)
+    config = _configuration()
     with psycopg.connect(url) as session:
         engine = create_engine("postgresql+psycopg://", creator=lambda: session, poolclass=NullPool)
         with engine.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
+
+
+def newest() -> str | None:
+    """The schema's version after all migrations."""
+    return ScriptDirectory.from_config(_configuration()).get_current_head()
+
+
+def _configuration() -> Config:
+    config = Config()
+    # Alembic's configuration reads % as the start of a placeholder.
+    folder = str(resources.files("vp_pipeline.storage") / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    return config
