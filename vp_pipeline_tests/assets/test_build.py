@@ -99,10 +99,13 @@ start = 2024-01-01
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [
-        (MARKETS, {"tick", "volume_profiles"}),
-        (KLINES, {"klines_5m_job", "reports"}),
+        (MARKETS, {"tick", "volume_profiles", "history"}),
+        (KLINES, {"klines_5m_job", "reports", "history_klines"}),
         (STRATEGIES, {"reports"}),
-        (MARKETS + KLINES + STRATEGIES, {"tick", "volume_profiles", "klines_5m_job", "reports"}),
+        (
+            MARKETS + KLINES + STRATEGIES,
+            {"tick", "volume_profiles", "klines_5m_job", "reports", "history", "history_klines"},
+        ),
     ],
     ids=["minutes alone", "bars alone", "daily bars alone", "everything"],
 )
