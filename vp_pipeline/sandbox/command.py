@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from vp_pipeline.recordings.folder import RecordingError, scan
+from vp_pipeline.sandbox import quirks
 from vp_pipeline.sandbox.clock import Clock, parse_instant
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.sandbox.replay import ReplaySource, left_out_note
@@ -41,6 +42,9 @@ class Instant(click.ParamType[datetime]):
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Serve the recorded candles of this folder instead of simulated ones.",
 )
+@click.option("--double", multiple=True, help="Simulated market that serves another's candles: 'A B=C D'.")
+@click.option("--dead", multiple=True, help="Simulated market without trades: 'gate BTC/USD'.")
+@click.option("--outage", multiple=True, help="No simulated candles: 'EXCHANGE START END'.")
 @click.option("--now", type=Instant(), help="UTC instant at which the clock starts (default: real time).")
 @click.option("--frozen", is_flag=True, help="Let the clock stand still at --now.")
 @click.option("--port-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the port here.")
@@ -49,6 +53,9 @@ def sandbox(
     port: int,
     seed: int,
     replay: Path | None,
+    double: tuple[str, ...],
+    dead: tuple[str, ...],
+    outage: tuple[str, ...],
     now: datetime | None,
     frozen: bool,
     port_file: Path | None,
@@ -60,7 +67,17 @@ def sandbox(
     """
     if frozen and now is None:
         raise click.UsageError("--frozen needs --now: the instant at which the clock stands still")
-    source = _source(seed, replay)
+    try:
+        wanted = quirks.parse(double, dead, outage)
+        source = _source(seed, replay)
+        if wanted != quirks.Quirks():
+            if replay is not None:
+                raise click.UsageError(
+                    "--double, --dead and --outage are for simulated candles, not for --replay"
+                )
+            source = quirks.QuirkySource(source, wanted)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
     def ready(bound: int) -> None:
         if port_file is not None:
