@@ -87,7 +87,7 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
         asked = _ask(settings, postgres.database_url, selected, window)
         now = intake.exchange_time(asked.values())
         with transaction(postgres.database_url) as connection:
-            stored = intake.keep(connection, asked, now)
+            stored = intake.keep(connection, asked, now, final=settings.source == "replay")
             told = _hours(connection, stored, window)
         first = hours.get_partition_keys()[0]
         for number, answer in asked.items():

@@ -5,8 +5,9 @@ Dagster is told in `candles`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from statistics import median_low
 from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
@@ -17,13 +18,18 @@ from vp_pipeline.storage import candles, ledger, stale
 from vp_pipeline.storage.candles import Stored
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.ledger import Finding
-from vp_pipeline.windows import MINUTE, Window, floor
+from vp_pipeline.windows import HOUR, MINUTE, Window, floor
 
 if TYPE_CHECKING:
     from vp_pipeline.exchanges.errors import FetchError
 
 Outcome: TypeAlias = "Fetched | FetchError"
 BEHIND = "had not closed by the exchange's own clock"
+SO_FAR_NONE = "the exchange has no candle so far: it will be asked again"
+# Seconds are lost on the way, and a Date has none finer.
+CLOCKS_APART = timedelta(seconds=20)
+# An answer without any candle is taken at its word about minutes that closed this long ago.
+BELIEVED_AFTER = HOUR
 
 
 @dataclass(frozen=True)
@@ -47,16 +53,46 @@ class Answers:
 
 
 def exchange_time(answers: Iterable[Answers]) -> datetime:
-    """The latest time that an exchange told; ours if none did."""
+    """What time most exchanges say it is; ours if none says. One whose clock is off cannot move it."""
     times = [fetched.exchange_time for answer in answers for fetched in answer.fetched]
-    return max(times, default=datetime.now(UTC))
+    return median_low(times) if times else datetime.now(UTC)
 
 
-def keep(connection: Connection, answers: Mapping[int, Answers], now: datetime) -> dict[int, Stored]:
-    """Store candles and findings of all markets, by number; what was stored."""
+def held_back(fetched: Fetched, now: datetime) -> Fetched:
+    """The same as if the exchange had told the others' time, if its own clock is ahead of them.
+
+    Else a candle that is still open would pass for closed.
+    """
+    if fetched.exchange_time - now <= CLOCKS_APART:
+        return fetched
+    settled = floor(now - GRACE, MINUTE)
+    open_ = fetched.frame["provisional"] | (fetched.frame["open_time"] >= settled)
+    answered = fetched.answered
+    return replace(
+        fetched,
+        frame=fetched.frame.assign(provisional=open_),
+        answered=Window(answered.start, max(answered.start, min(answered.end, settled))),
+        exchange_time=now,
+    )
+
+
+def keep(
+    connection: Connection, answers: Mapping[int, Answers], now: datetime, *, final: bool = False
+) -> dict[int, Stored]:
+    """Store candles and findings of all markets, by number; what was stored.
+
+    `final` says that an exchange will not answer otherwise later: a recording.
+    """
+    answers = {
+        number: replace(
+            answer,
+            outcomes=[held_back(o, now) if isinstance(o, Fetched) else o for o in answer.outcomes],
+        )
+        for number, answer in answers.items()
+    }
     frames = {number: _frame(answer) for number, answer in answers.items() if answer.failure is None}
     stored = candles.store(connection, frames)
-    findings = [f for number, answer in answers.items() for f in _findings(number, answer, now)]
+    findings = [f for number, answer in answers.items() for f in _findings(number, answer, now, final)]
     ledger.record(connection, findings)
     for number, done in stored.items():
         stale.mark(connection, stale.AGGREGATE, answers[number].market.base, done.changed_hours)
@@ -78,20 +114,20 @@ def _frame(answer: Answers) -> pd.DataFrame:
     return in_base(frame, answer.market)
 
 
-def _findings(number: int, answer: Answers, now: datetime) -> list[Finding]:
+def _findings(number: int, answer: Answers, now: datetime, final: bool) -> list[Finding]:
     """What the outcomes say about minutes that closed long enough ago."""
     settled = floor(now - GRACE, MINUTE)
     findings: list[Finding] = []
     for window, outcome in zip(answer.windows, answer.outcomes, strict=False):
         closed = Window(window.start, max(window.start, min(window.end, settled)))
         if isinstance(outcome, Fetched):
-            findings += _of_answer(number, closed, outcome)
+            findings += _of_answer(number, closed, outcome, final)
         else:
             findings.append(Finding(number, closed, "unknown", outcome.reason))
     return [finding for finding in findings if finding.window]
 
 
-def _of_answer(number: int, closed: Window, fetched: Fetched) -> Iterator[Finding]:
+def _of_answer(number: int, closed: Window, fetched: Fetched, final: bool) -> Iterator[Finding]:
     """Before what was answered the exchange serves nothing or was not asked; after it, its clock is late."""
     start = closed.start
     if fetched.oldest is not None and fetched.oldest > start:
@@ -101,7 +137,13 @@ def _of_answer(number: int, closed: Window, fetched: Fetched) -> Iterator[Findin
     if start < fetched.answered.start:
         unasked = Window(start, max(start, min(fetched.answered.start, closed.end)))
         yield Finding(number, unasked, "unknown", fetched.note)
-    yield Finding(number, fetched.answered, "answered")
+    answered = fetched.answered
+    if fetched.frame.empty and not final:
+        # Nothing at all: an outage, or an exchange that has not written its candles yet.
+        young = max(answered.start, min(answered.end, fetched.exchange_time - BELIEVED_AFTER))
+        yield Finding(number, Window(floor(young, MINUTE), answered.end), "unknown", SO_FAR_NONE)
+        answered = Window(answered.start, floor(young, MINUTE))
+    yield Finding(number, answered, "answered")
     if fetched.answered.end < closed.end:
         late = Window(max(fetched.answered.end, start), closed.end)
         yield Finding(number, late, "unknown", BEHIND)

@@ -1,0 +1,222 @@
+"""What the platform does about what it does not know, on simulated exchanges with troubles."""
+
+import itertools
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, DagsterInstance
+
+from vp_pipeline.assets import intake
+from vp_pipeline.assets.build import build_defs
+from vp_pipeline.assets.healing import NOT_ASKED
+from vp_pipeline.assets.intake import Answers
+from vp_pipeline.catalog import Market
+from vp_pipeline.exchanges import spot
+from vp_pipeline.exchanges.frames import Fetched, candles_of
+from vp_pipeline.exchanges.patience import Patience
+from vp_pipeline.sandbox.clock import Clock
+from vp_pipeline.sandbox.generator import GeneratedSource
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage import ledger, migrate
+from vp_pipeline.storage.connection import transaction
+from vp_pipeline.storage.embedded import EmbeddedPostgres
+from vp_pipeline.storage.io_manager import PostgresIOManager
+from vp_pipeline.storage.markets import market_ids
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
+from vp_pipeline_tests.assets import recordings
+from vp_pipeline_tests.assets.simulated import (
+    MARKETS,
+    MARKETS_FILE,
+    QUARTER,
+    START,
+    Simulated,
+    random_faults,
+)
+
+_numbers = itertools.count()
+LIVE = [market for market in MARKETS if not market.startswith("kraken")]
+
+
+@pytest.fixture
+def own_database(postgres_server: EmbeddedPostgres) -> str:
+    """Address of a fresh database for one test."""
+    url = postgres_server.url(f"healing_{next(_numbers)}")
+    migrate.create_database(url)
+    migrate.upgrade(url)
+    return url
+
+
+@pytest.fixture
+def simulated(tmp_path: Path, own_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulated]:
+    impatient = Patience(timeout_seconds=2, pause_seconds=0.02)
+    monkeypatch.setattr(spot, "fetch_all", partial(spot.fetch_all, patience=impatient))
+    (tmp_path / "markets.toml").write_text(MARKETS_FILE)
+    source = GeneratedSource(seed=3)
+    with (
+        recordings.serving(source, Clock(START, frozen=True)) as address,
+        DagsterInstance.ephemeral() as instance,
+    ):
+        settings = Settings.model_validate(
+            {
+                "home": tmp_path,
+                "source": "sandbox",
+                "markets_file": tmp_path / "markets.toml",
+                "database_url": own_database,
+                "exchange_url": address,
+                "hourly_start": "2025-03-01T00:00:00Z",
+            }
+        )
+        definitions = build_defs(settings, PostgresIOManager(database_url=own_database))
+        yield Simulated(settings, definitions, instance, address, source)
+
+
+def test_quarter_after_quarter_every_closed_minute_is_there(simulated: Simulated) -> None:
+    for quarter in range(1, 7):
+        simulated.tick(START + quarter * QUARTER)
+        # The last minute closed five seconds ago.
+        simulated.assert_true(Window(START, START + quarter * QUARTER - MINUTE))
+
+
+def test_an_outage_of_days_is_caught_up_in_one_run(simulated: Simulated) -> None:
+    simulated.tick(START + QUARTER)
+    later = START + 3 * DAY + QUARTER
+    result = simulated.tick(later)
+    assert result.success
+    simulated.assert_true(Window(START, later - MINUTE), LIVE)
+    # Kraken serves the last 719 minutes: what is older can no longer be had, and is said to be lost.
+    runs = {run.state: run for run in simulated.runs("kraken BTC/USD")}
+    lost = runs["unfetchable"]
+    assert lost.start == START + QUARTER - MINUTE
+    assert lost.end == later - timedelta(minutes=719)
+    assert "serves no minutes before" in lost.reason
+    assert "unknown" not in runs
+
+
+def test_the_aggregate_of_healed_hours_is_what_it_would_have_been(simulated: Simulated) -> None:
+    simulated.tick(START + QUARTER)
+    down: dict[str, object] = {"exchange": "binance", "kind": "status", "status": 500}
+    simulated.faults(down)
+    for quarter in range(2, 10):
+        simulated.tick(START + quarter * QUARTER)
+    simulated.faults()
+    simulated.tick(START + 10 * QUARTER)
+    simulated.assert_true(Window(START, START + 10 * QUARTER - MINUTE))
+    healed = simulated.dump()["aggregate"]
+    with transaction(simulated.url) as connection:
+        connection.execute("DELETE FROM aggregate")
+        connection.execute("DELETE FROM quote_rate")
+        connection.execute("DELETE FROM venue_verdict")
+    for hour in range(3):
+        simulated.tick(START + hour * HOUR + QUARTER, only=[AssetKey(["aggregate", "btc"])])
+    assert simulated.dump()["aggregate"] == healed
+
+
+def test_a_market_that_is_down_is_a_failing_check_and_stops_no_other(simulated: Simulated) -> None:
+    simulated.faults({"exchange": "htx", "kind": "status", "status": 451})
+    result = simulated.tick(START + QUARTER)
+    simulated.faults()
+    checks = {e.check_name: e for e in result.get_asset_check_evaluations() if not e.passed}
+    assert "htx BTC/USDT: the exchange refuses this address" in str(checks["markets_answer"].metadata)
+    assert "htx BTC/USDT: 14 minutes" in str(checks["completeness"].metadata["findings"].value)
+    others = [market for market in MARKETS if not market.startswith("htx")]
+    simulated.assert_true(Window(START, START + QUARTER - MINUTE), others)
+    (unknown,) = simulated.runs("htx BTC/USDT")
+    assert unknown.state == "unknown"
+    assert "refuses this address" in unknown.reason
+    simulated.tick(START + 2 * QUARTER)
+    simulated.assert_true(Window(START, START + 2 * QUARTER - MINUTE))
+
+
+def test_a_time_nobody_asked_for_is_on_record_even_if_the_run_then_fails(simulated: Simulated) -> None:
+    simulated.tick(START + QUARTER)
+    simulated.faults(*({"exchange": m.split()[0], "kind": "status", "status": 451} for m in MARKETS))
+    result = simulated.tick(START + 5 * HOUR + QUARTER, must_succeed=False)
+    assert not result.success
+    reasons = [(run.state, run.reason) for run in simulated.runs("binance BTC/USDT")]
+    assert ("unknown", NOT_ASKED) in reasons
+
+
+def test_an_exchange_that_says_nothing_yet_is_asked_again(simulated: Simulated) -> None:
+    simulated.faults({"exchange": "okx", "kind": "empty_list"})
+    for quarter in range(1, 3):
+        simulated.tick(START + quarter * QUARTER)
+    (unknown,) = simulated.runs("okx BTC/USDT")
+    assert unknown.state == "unknown"
+    assert "no candle" in unknown.reason
+    simulated.faults()
+    simulated.tick(START + 3 * QUARTER)
+    simulated.assert_true(Window(START, START + 3 * QUARTER - MINUTE))
+
+
+@pytest.mark.parametrize(
+    ("minutes_later", "final", "states"),
+    [
+        (30, False, ["unknown"]),
+        (90, False, ["exchange-empty", "unknown"]),
+        (150, False, ["exchange-empty"]),
+        (30, True, ["exchange-empty"]),
+    ],
+)
+def test_an_answer_without_any_candle_is_believed_when_it_is_old(
+    own_database: str, minutes_later: int, final: bool, states: list[str]
+) -> None:
+    now = START + HOUR + minutes_later * MINUTE
+    window = Window(START, START + HOUR)
+    nothing = candles_of([], window, now)
+    market = Market(exchange="okx", symbol="BTC/USDT")
+    with transaction(own_database) as connection:
+        [number] = market_ids(connection, [("okx", "BTC/USDT")]).values()
+        answer = Answers(market, [window], [Fetched(nothing, window, window, now)])
+        intake.keep(connection, {number: answer}, now, final=final)
+        runs = ledger.runs(connection, [number])[number]
+    assert [run.state for run in runs] == states
+    assert (runs[0].start, runs[-1].end) == (window.start, window.end)
+
+
+def test_numbers_revised_after_the_close_are_replaced_and_counted(simulated: Simulated) -> None:
+    simulated.faults({"exchange": "kraken", "kind": "revised", "minutes": 10})
+    simulated.tick(START + QUARTER)
+    early = simulated.stored("kraken BTC/USD", Window(START, START + QUARTER - MINUTE))
+    simulated.faults()
+    simulated.tick(START + 2 * QUARTER)
+    simulated.assert_true(Window(START, START + 2 * QUARTER - MINUTE))
+    late = simulated.stored("kraken BTC/USD", Window(START, START + QUARTER - MINUTE))
+    changed = early.loc[(early["volume"] != late["volume"]).to_numpy(), "open_time"]
+    assert len(changed) > 3
+    with transaction(simulated.url) as connection:
+        counted = connection.execute("SELECT open_time FROM revision ORDER BY 1").fetchall()
+        (told,) = connection.execute(
+            "SELECT sum(revisions) FROM coverage WHERE exchange = 'kraken'"
+        ).fetchall()
+    assert [moment for (moment,) in counted] == changed.dt.to_pydatetime().tolist()
+    assert told == (len(changed),)
+
+
+@pytest.mark.parametrize("seconds", [-7200, -90, 40, 7200])
+def test_an_exchange_whose_clock_is_off_spoils_nothing(simulated: Simulated, seconds: int) -> None:
+    simulated.faults({"exchange": "binance", "kind": "skew", "seconds": seconds})
+    simulated.tick(START + QUARTER)
+    (*_, last) = simulated.runs("binance BTC/USDT")
+    assert last.end <= START + QUARTER
+    window = Window(START, START + QUARTER - MINUTE)
+    stored, truth = simulated.stored("binance BTC/USDT", window), simulated.truth("binance BTC/USDT", window)
+    assert len(stored.merge(truth)) == len(stored), "nothing but the truth is stored as final"
+    simulated.faults()
+    simulated.tick(START + 2 * QUARTER)
+    simulated.assert_true(Window(START, START + 2 * QUARTER - MINUTE))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_whatever_strikes_in_the_end_every_minute_is_true(simulated: Simulated, seed: int) -> None:
+    chance = random.Random(seed)
+    last = 10
+    for quarter in range(1, last):
+        simulated.faults(*random_faults(chance))
+        simulated.tick(START + quarter * QUARTER, must_succeed=False)
+    simulated.faults()
+    simulated.tick(START + last * QUARTER)
+    simulated.assert_true(Window(START, START + last * QUARTER - MINUTE))
