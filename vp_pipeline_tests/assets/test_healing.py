@@ -155,10 +155,10 @@ def test_an_exchange_that_says_nothing_yet_is_asked_again(simulated: Simulated) 
 @pytest.mark.parametrize(
     ("minutes_later", "final", "states"),
     [
-        (30, False, ["unknown"]),
-        (90, False, ["exchange-empty", "unknown"]),
-        (150, False, ["exchange-empty"]),
-        (30, True, ["exchange-empty"]),
+        (0, False, ["unknown"]),
+        (30, False, ["exchange-empty", "unknown"]),
+        (60, False, ["exchange-empty"]),
+        (0, True, ["exchange-empty"]),
     ],
 )
 def test_an_answer_without_any_candle_is_believed_when_it_is_old(
