@@ -17,6 +17,7 @@ from vp_pipeline.analytics.value_area import Rule, ValueArea, value_area
 from vp_pipeline.own_data.candle_file import PRICES, read_candles
 from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.output import columns, number, write_page
+from vp_pipeline.own_data.trade_file import read_trades
 
 ROWS = 100
 """About so many rows, if no size is given."""
@@ -47,7 +48,6 @@ class Profile:
                 for price, volume in zip(self.rows.price.tolist(), self.rows.volume.tolist(), strict=True)
             ],
             "nodes": {"high": [asdict(node) for node in high], "low": [asdict(node) for node in low]},
-            "bandwidth": self.nodes.curve.bandwidth if self.nodes else None,
         }
 
 
@@ -57,12 +57,10 @@ def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, s
     Raises:
         DataFileError: the file cannot be used, has no volume, or needs too many rows of that size.
     """
-    needed = ("close",) if placement == "close" else ("low", "high")
-    remedy = "add it" if placement == "close" else "with close and volume alone use --placement close"
-    candles = read_candles(path, (*needed, "volume"), f"--placement {placement}", remedy)
+    needed, candles = _read(path, placement)
     size = default_row_size(candles, needed) if row_size is None else row_size
     try:
-        rows = _trimmed(volume_by_price(candles, size, placement))
+        rows = volume_by_price(candles, size, placement).trimmed()
         area = value_area(rows, share, rule)
     except NotEnoughData as error:
         raise DataFileError(f"{path}: {error}: give candles with volume") from error
@@ -73,6 +71,15 @@ def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, s
     except NotEnoughData:
         nodes = None
     return Profile(candles, rows, area, nodes)
+
+
+def _read(path: Path, placement: Placement) -> tuple[tuple[str, ...], pd.DataFrame]:
+    """The columns that give the price range, and the file."""
+    if placement == "trades":
+        return ("price",), read_trades(path)
+    needed = ("close",) if placement == "close" else ("low", "high")
+    remedy = "add it" if placement == "close" else "with close and volume alone use --placement close"
+    return needed, read_candles(path, (*needed, "volume"), f"--placement {placement}", remedy)
 
 
 def default_row_size(candles: pd.DataFrame, prices: tuple[str, ...]) -> float:
@@ -92,7 +99,7 @@ def default_row_size(candles: pd.DataFrame, prices: tuple[str, ...]) -> float:
 def text(path: Path, profile: Profile, how: str) -> str:
     """For the terminal: levels, nodes and a sketch of the rows, highest price first."""
     candles, rows, area = profile.candles, profile.rows, profile.area
-    span = ""
+    span, what = "", "trades" if "price" in candles else "candles"
     if "open_time" in candles:
         first, last = candles["open_time"].iloc[0], candles["open_time"].iloc[-1]
         span = f", opened {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
@@ -108,9 +115,11 @@ def text(path: Path, profile: Profile, how: str) -> str:
     nodes = [("node", "price", "width", "prominence", "volume"), *(_node(kind, node) for kind, node in found)]
     return "\n\n".join(
         [
-            f"{path}: {len(candles):,} candles{span}\nrows of {number(rows.row_size)} {how}",
+            f"{path}: {len(candles):,} {what}{span}\nrows of {number(rows.row_size)} {how}",
             columns(levels),
-            columns(nodes) if found else "no nodes: all volume is in one row",
+            f"{columns(nodes)}\nbandwidth {number(profile.nodes.curve.bandwidth)}"
+            if profile.nodes
+            else "no nodes: all volume is in one row",
             _sketch(rows, area),
         ]
     )
@@ -133,14 +142,6 @@ def write_html(out: Path, path: Path, profile: Profile, how: str) -> None:
         listed = pd.DataFrame({"price": rows.price, "volume": rows.volume})
         sections = ["No candles are drawn: that needs open_time, open, high, low and close.", table, listed]
     write_page(out, f"Volume profile of {path.name}", f"Rows of {number(rows.row_size)} {how}", sections)
-
-
-def _trimmed(rows: PriceRows) -> PriceRows:
-    """From the first to the last row with volume."""
-    filled = np.flatnonzero(rows.volume > 0)
-    if len(filled) == 0:
-        return rows
-    return PriceRows(rows.first_row + int(filled[0]), rows.row_size, rows.volume[filled[0] : filled[-1] + 1])
 
 
 def _price(rows: PriceRows, price: float) -> str:

@@ -69,7 +69,7 @@ def test_the_published_table_of_each_rule(tmp_path: Path, rule: Rule, val: float
 
 def test_the_keys_of_the_json(tmp_path: Path) -> None:
     document = found(write(tmp_path, HEADER, *FOUR_HOURS))
-    keys = {"poc", "vah", "val", "total_volume", "row_size", "rows", "nodes", "bandwidth"}
+    keys = {"poc", "vah", "val", "total_volume", "row_size", "rows", "nodes"}
     assert set(document) == keys
     assert set(document["nodes"]) == {"high", "low"}
     for node in document["nodes"]["high"]:
@@ -94,7 +94,7 @@ def test_two_humps_are_two_high_nodes_with_a_low_one_between(tmp_path: Path) -> 
     assert [node["prominence"] for node in high] == pytest.approx([1, 2 / 3], abs=0.1)
     assert len(low) == 1
     assert 103 < low[0]["price"] < 117
-    assert 0 < document["bandwidth"] < 2
+    assert "\nbandwidth 1.0" in run("profile", path, "--placement", "close").stdout
 
 
 def test_one_price_is_a_profile_without_nodes(tmp_path: Path) -> None:
@@ -108,7 +108,6 @@ def test_one_price_is_a_profile_without_nodes(tmp_path: Path) -> None:
         "row_size": 5,
         "rows": [{"price": 50000, "volume": 7}],
         "nodes": {"high": [], "low": []},
-        "bandwidth": None,
     }
     assert "no nodes: all volume is in one row" in run("profile", path).stdout
     result = run("profile", path, "--html", tmp_path / "page.html")
