@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from vp_pipeline.analytics.grid import HOURS, PRICES, Bools, Floats, Grid, Times, Venue, lay_out, trailing_sum
+from vp_pipeline.analytics.grid import (
+    HOURS,
+    PRICES,
+    Bools,
+    Floats,
+    Grid,
+    Times,
+    Venue,
+    lay_out,
+    trailing_sum,
+    utc_moment,
+)
 from vp_pipeline.analytics.price_market import price_markets
 from vp_pipeline.analytics.venues import VERDICTS, as_table, judge
 
@@ -147,7 +158,7 @@ def _rows(grid: Grid, first: int) -> Grid:
 def _whole_hour(moment: pd.Timestamp) -> np.datetime64:
     if moment.utcoffset() != pd.Timedelta(0) or moment != moment.floor("h"):
         raise ValueError(f"the aggregate is made of whole UTC hours, {moment} is none")
-    return np.datetime64(moment.tz_localize(None).to_pydatetime(), "us")
+    return utc_moment(moment)
 
 
 def _aware(times: Times) -> pd.DatetimeIndex:
@@ -159,7 +170,7 @@ def _expected(venues: Sequence[Venue], minutes: Times) -> Bools:
     expected = np.ones((len(minutes), len(venues)), dtype=bool)
     for column, venue in enumerate(venues):
         if venue.until is not None:
-            expected[:, column] = minutes < venue.until.tz_convert("UTC").tz_localize(None).to_datetime64()
+            expected[:, column] = minutes < utc_moment(venue.until)
     return expected
 
 

@@ -115,6 +115,11 @@ def utc_times(times: pd.Series) -> Times:
     return np.asarray(times.dt.tz_convert("UTC").dt.tz_localize(None), dtype="datetime64[us]")
 
 
+def utc_moment(moment: pd.Timestamp) -> np.datetime64:
+    """A UTC-aware time as numpy's, in microseconds."""
+    return np.datetime64(moment.tz_convert("UTC").tz_localize(None).to_pydatetime(), "us")
+
+
 def hourly_sum(table: Bools | Floats) -> Floats:
     """Minutes x venues summed to hours x venues; NaN counts as 0."""
     return np.asarray(np.nansum(table.reshape(-1, 60, table.shape[1]), axis=1, dtype=np.float64))

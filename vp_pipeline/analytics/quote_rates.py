@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.analytics.grid import Bools, Floats, Grid, Ints, Times, Venue, lay_out, utc_times
+from vp_pipeline.analytics.grid import Bools, Floats, Grid, Ints, Times, Venue, lay_out, utc_moment, utc_times
 
 DOLLAR = "USD"
 STABLECOINS = frozenset(
@@ -28,8 +28,9 @@ def quote_rates(
 
     The rate of a quote is the median over the trailing 15 minutes of the price of BTC in dollars over its
     price in the quote, both the closes of all markets of that quote weighted by volume, of minutes in which
-    both traded. The last known rate is carried for at most 60 minutes. The dollar is 1. If no venue is
-    quoted in dollars, the stablecoins of the dollar are taken at par and other quotes have no rate.
+    both traded. The last known rate is carried for at most 60 minutes. The dollar is 1. Where every
+    venue quoted in dollars is retired, or there is none, stablecoins of the dollar are taken at par and other
+    quotes have no rate.
 
     Args:
         candles: of BTC markets, with `LOOKBACK` before the first minute that matters: market_id, open_time,
@@ -49,15 +50,13 @@ def quote_rates(
     if candles.empty:
         return _table([], [], [], [])
     times = utc_times(candles["open_time"])
-    stop = (
-        times.max() + _MINUTE if end is None else np.datetime64(end.tz_localize(None).to_pydatetime(), "us")
-    )
+    stop = times.max() + _MINUTE if end is None else utc_moment(end)
     grid = lay_out(candles, venues, times.min().astype("datetime64[m]"), stop)
     columns = {q: [i for i, venue in enumerate(venues) if venue.quote == q] for q in quotes}
-    dollars = _price(grid, columns[DOLLAR])
+    dollars, comparable = _price(grid, columns[DOLLAR]), _comparable(grid, columns[DOLLAR])
     names, minutes, rates, markets = [], [], [], []
     for quote in quotes:
-        usd, count = _rate(grid, quote, columns[quote], dollars, bool(columns[DOLLAR]))
+        usd, count = _rate(grid, quote, columns[quote], dollars, comparable)
         known = np.isfinite(usd)
         names += [quote] * int(known.sum())
         minutes.append(grid.minutes[known])
@@ -67,21 +66,29 @@ def quote_rates(
 
 
 def _rate(
-    grid: Grid, quote: str, columns: list[int], dollars: Floats, comparable: bool
+    grid: Grid, quote: str, columns: list[int], dollars: Floats, comparable: Bools
 ) -> tuple[Floats, Ints]:
     rows = len(grid.present)
     traded = _trailing_count(grid["volume"][:, columns] > 0)
     count = (traded > 0).sum(axis=1)
     if quote == DOLLAR:
         return np.ones(rows), count
-    if not comparable:
-        return np.full(rows, 1.0 if quote in STABLECOINS else np.nan), np.zeros(rows, dtype=np.int64)
     price = _price(grid, columns)
     ratio = pd.Series(dollars / price).rolling(MEDIAN_MINUTES, min_periods=1).median()
     known = ratio.notna().to_numpy()
     last = np.maximum.accumulate(np.where(known, np.arange(rows), -1))
     fresh = (last >= 0) & (np.arange(rows) - last <= CARRY_MINUTES)
-    return np.where(fresh, ratio.to_numpy()[last], np.nan), np.where(fresh, count[last], 0)
+    at_par = np.where(~comparable & (quote in STABLECOINS), 1.0, np.nan)
+    return np.where(fresh, ratio.to_numpy()[last], at_par), np.where(fresh, count[last], 0)
+
+
+def _comparable(grid: Grid, columns: list[int]) -> Bools:
+    """Minutes in which there is a dollar market, whether it trades in them or not."""
+    comparable = np.zeros(len(grid.present), dtype=bool)
+    for column in columns:
+        until = grid.venues[column].until
+        comparable |= until is None or grid.minutes < utc_moment(until)
+    return comparable
 
 
 def _price(grid: Grid, columns: list[int]) -> Floats:

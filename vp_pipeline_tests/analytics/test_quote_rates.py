@@ -81,6 +81,17 @@ def test_without_a_dollar_market_stablecoins_are_at_par_and_others_unknown() -> 
     assert rates[["quote", "usd", "markets"]].to_numpy().tolist() == [["USD", 1.0, 0], ["USDC", 1.0, 0]]
 
 
+def test_when_the_last_dollar_market_is_retired_stablecoins_go_to_par() -> None:
+    ends = Venue(1, "ftx BTC/USD", "USD", until=at(5))
+    rows = {(2, minute): (100.0, 1.0) for minute in range(200)}
+    usdc = series(quote_rates(flat(rows), [ends, USDC]), "USDC")
+    assert usdc.index[0] == at(5)
+    rows |= {(1, minute): (90.0, 1.0) for minute in range(5)}
+    usdc = series(quote_rates(flat(rows), [ends, USDC]), "USDC")
+    # What was known is carried to its end, as it is in an outage.
+    assert usdc[[at(4), at(60), at(120)]].tolist() == [0.9, 0.9, 1.0]
+
+
 def test_a_rate_depends_on_its_lookback_alone() -> None:
     rng = np.random.default_rng(3)
     rows = {
