@@ -20,7 +20,8 @@ from vp_pipeline.runtime import ports, services, signals
 from vp_pipeline.runtime.guard import Guard
 from vp_pipeline.runtime.processes import Processes, StartError, end_all
 from vp_pipeline.runtime.services import Addresses, Options
-from vp_pipeline.storage import embedded, migrate
+from vp_pipeline.storage import embedded, installation, migrate
+from vp_pipeline.storage.connection import transaction
 
 __all__ = ["Options", "Platform", "running"]
 
@@ -95,6 +96,10 @@ def _start(
         processes.start(services.WEBSERVER, commands.pop(services.WEBSERVER))
         migrate.create_database(postgres.url("vp"))
         migrate.upgrade(postgres.url("vp"))
+        with transaction(postgres.url("vp")) as connection:
+            installation.claim(connection, options.source)
+    except installation.MixedSourcesError as error:
+        raise StartError(str(error)) from error
     except (psycopg.Error, CommandError) as error:
         raise StartError(
             f"the database in {postgres.folder} cannot be used: {error}\n"
