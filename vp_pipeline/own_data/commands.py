@@ -31,11 +31,11 @@ _HTML = click.option(
 @click.option("--row", type=Finite(0, above=True), metavar="SIZE", help="Height of a price row; see below.")
 @click.option(
     "--placement",
-    type=click.Choice(["close", "midpoint", "touched", "uniform"]),
+    type=click.Choice(["close", "midpoint", "touched", "uniform", "trades"]),
     default="uniform",
     show_default=True,
     help="Where a candle's volume goes: at its close, at the middle of low and high, in equal parts to the"
-    " rows it touched, or evenly from low to high.",
+    " rows it touched, or evenly from low to high; trades reads a file of trades.",
 )
 @click.option(
     "--value-area",
@@ -66,7 +66,8 @@ def profile(
 ) -> None:
     """Volume by price of a candle FILE (.csv or .csv.gz), with its POC, value area and nodes.
 
-    Columns: low, high and volume, or close and volume for --placement close; with open_time (ISO 8601,
+    Columns: low, high and volume, or close and volume for --placement close, or price and amount (or volume,
+    quantity, qty, size) of trades, in any order, for --placement trades; with open_time (ISO 8601,
     without an offset UTC, or Unix seconds, milliseconds or microseconds, told apart by magnitude), open,
     high, low and close, --html draws the candles too. Other columns are not read.
 
