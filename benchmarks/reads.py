@@ -1,0 +1,170 @@
+"""Reading candles from Postgres: our way against the first document's and plain psycopg2, time and memory.
+
+- The last 4 hours of all 11 markets, against the document's SELECT of the whole table with fetchall.
+- A year of one market, with the columns that the document has, against psycopg2's fetchall of the same
+  rows from the same table.
+- A year with all columns, and all that is stored of a market in blocks, for their memory.
+
+Each is read in a process of its own, which connects, reads a minute to warm up, and then tells its median
+time and by how much its memory peaked above what it had before (resident, as the kernel counts it). The
+database is in the page cache, as far as it fits. A year needs 525,600 minutes a market, so 6 million rows:
+with fewer the year is what there is.
+
+Run it with `python benchmarks/reads.py [--rows N] [--runs N]`. Of 10 million rows the document's way needs
+about 8 GB.
+"""
+
+import argparse
+import multiprocessing
+import re
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import psycopg2
+from made_up import COLUMNS, MARKETS, START, database, fill, minutes
+
+from vp_pipeline.storage import candles
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
+
+YEAR = 365 * DAY
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Reading:
+    rows: int
+    seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process reads: `way` is a key of `WAYS`."""
+
+    way: str
+    url: str
+    numbers: tuple[int, ...]
+    end: int
+    runs: int
+
+    def last(self, length: timedelta) -> Window:
+        """The newest part of what is stored."""
+        window = minutes(0, self.end)
+        return Window(max(window.start, window.end - length), window.end)
+
+
+def four_hours(task: Task) -> Callable[[], int]:
+    return _ours(task, list(task.numbers), task.last(4 * HOUR))
+
+
+def year(task: Task) -> Callable[[], int]:
+    return _ours(task, [task.numbers[0]], task.last(YEAR), list(COLUMNS))
+
+
+def year_all_columns(task: Task) -> Callable[[], int]:
+    return _ours(task, [task.numbers[0]], task.last(YEAR))
+
+
+def _ours(
+    task: Task, numbers: list[int], window: Window, columns: list[str] | None = None
+) -> Callable[[], int]:
+    connection = psycopg.connect(task.url)
+    candles.read(connection, numbers, Window(START, START + MINUTE))
+    return lambda: len(candles.read(connection, numbers, window, columns))
+
+
+def blocks(task: Task) -> Callable[[], int]:
+    connection = psycopg.connect(task.url)
+    candles.read(connection, task.numbers, Window(START, START + MINUTE))
+    window = minutes(0, task.end)
+    return lambda: sum(len(block) for block in candles.read_blocks(connection, task.numbers[0], window))
+
+
+def document_all(task: Task) -> Callable[[], int]:
+    return _fetched(task, "SELECT * FROM prices", [])
+
+
+def psycopg2_year(task: Task) -> Callable[[], int]:
+    query = f"SELECT {', '.join(COLUMNS)} FROM candle WHERE market_id = %s"
+    window = task.last(YEAR)
+    query += " AND open_time >= %s AND open_time < %s ORDER BY open_time"
+    return _fetched(task, query, [task.numbers[0], window.start, window.end])
+
+
+def _fetched(task: Task, query: str, arguments: list[object]) -> Callable[[], int]:
+    connection = psycopg2.connect(task.url)
+    connection.cursor().execute("SELECT 1")
+
+    def fetch() -> int:
+        cursor = connection.cursor()
+        cursor.execute(query, arguments)
+        return len(cursor.fetchall())
+
+    return fetch
+
+
+WAYS: dict[str, Callable[[Task], Callable[[], int]]] = {
+    "last 4 hours, ours": four_hours,
+    "everything, document's": document_all,
+    "a year, ours": year,
+    "a year, psycopg2": psycopg2_year,
+    "a year, all columns, ours": year_all_columns,
+    "all of a market in blocks, ours": blocks,
+}
+
+
+def take(task: Task) -> Reading:
+    """In a process of its own."""
+    read = WAYS[task.way](task)
+    before = high_water()
+    times, rows = [], 0
+    for _ in range(task.runs):
+        started = time.perf_counter()
+        rows = read()
+        times.append(time.perf_counter() - started)
+    return Reading(rows, statistics.median(times), high_water() - before)
+
+
+def high_water() -> float:
+    """The most memory this process ever had resident, in MB."""
+    if _STATUS.exists():
+        # Linux counts in ru_maxrss also what the process that started this one had.
+        found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+        return int(found[1]) * 1024 / 1e6 if found else 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=2_000_000, help="in the table, of all markets")
+    parser.add_argument("--runs", type=int, default=7)
+    options = parser.parse_args()
+    end = options.rows // MARKETS
+    found: dict[str, Reading] = {}
+    with database() as (url, numbers):
+        fill(url, numbers, end)
+        for way in WAYS:
+            runs = 1 if way == "everything, document's" else options.runs
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                found[way] = pool.apply(take, [Task(way, url, tuple(numbers), end, runs)])
+    print(f"{end * MARKETS:,} rows in the table\n")
+    print("| read | rows | time | peak of memory |\n|---|---:|---:|---:|")
+    for way, reading in found.items():
+        print(
+            f"| {way} | {reading.rows:,} | {reading.seconds * 1000:,.1f} ms | +{reading.megabytes:,.0f} MB |"
+        )
+    for ours, theirs in (
+        ("last 4 hours, ours", "everything, document's"),
+        ("a year, ours", "a year, psycopg2"),
+    ):
+        print(f"\n{theirs} / {ours}: {found[theirs].seconds / found[ours].seconds:,.1f}")
+
+
+if __name__ == "__main__":
+    main()
