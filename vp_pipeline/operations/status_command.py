@@ -13,7 +13,9 @@ from rich.table import Table
 
 from vp_pipeline.operations.errors import told_plainly
 from vp_pipeline.operations.place import Place, PlaceSettings, opened
-from vp_pipeline.operations.status import MarketStatus, market_statuses, time_of
+from vp_pipeline.operations.status import MarketStatus, Trouble, market_statuses, time_of
+
+_WIDTH = 120
 
 
 @click.command()
@@ -58,39 +60,39 @@ def _document(place: Place, now: datetime, markets: list[MarketStatus]) -> dict[
 
 
 def _show(console: Console, place: Place, now: datetime, markets: list[MarketStatus]) -> None:
+    # A row is a line, whatever the width: cut-off names say nothing.
+    console.width = max(console.width, _WIDTH)
     if place.label:
         console.print(f"[bold reverse] {place.label} [/]")
-    console.print(f"at {now:%Y-%m-%d %H:%M} UTC")
-    table = Table(box=None)
-    table.add_column("market")
-    table.add_column("last minute")
+    console.print(f"at {now:%Y-%m-%d %H:%M} UTC; coverage in percent, gaps in minutes\n")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("market", no_wrap=True)
+    table.add_column("last minute", no_wrap=True)
     for name in ("lag", "24 h", "30 d", "all", "unknown", "unfetchable"):
-        table.add_column(name, justify="right")
-    table.add_column("last trouble")
+        table.add_column(name, justify="right", no_wrap=True)
     for market in markets:
         table.add_row(
             market.market if market.state == "live" else f"{market.market} ({market.state})",
-            "" if market.last is None else f"{market.last:%Y-%m-%d %H:%M}",
+            "never" if market.last is None else f"{market.last:%Y-%m-%d %H:%M}",
             _length(market.lag),
             *(_percent(share) for share in market.coverage.values()),
             f"{market.unknown:,}",
             f"{market.unfetchable:,}",
-            _trouble(market),
         )
     console.print(table)
+    for market in markets:
+        if market.trouble is not None:
+            console.print(_trouble(market.market, market.trouble), markup=False, soft_wrap=True)
 
 
-def _trouble(market: MarketStatus) -> str:
-    if market.last is None and market.trouble is None:
-        return "nothing asked or loaded yet"
-    if market.trouble is None:
-        return ""
-    return f"{market.trouble.start:%Y-%m-%d %H:%M}: {market.trouble.reason or market.trouble.state}"
+def _trouble(name: str, trouble: Trouble) -> str:
+    times = f"{trouble.start:%Y-%m-%d %H:%M} to {trouble.end:%Y-%m-%d %H:%M}"
+    return f"\n{name}, {trouble.state} from {times} UTC:\n  {trouble.reason or 'no reason recorded'}"
 
 
 def _percent(share: float | None) -> str:
     # Cut off, not rounded: 100 % is said of nothing that lacks a minute.
-    return "" if share is None else f"{int(share * 10_000) / 100:.2f} %"
+    return "" if share is None else f"{int(share * 10_000) / 100:.2f}"
 
 
 def _length(lag: timedelta | None) -> str:

@@ -41,12 +41,20 @@ def test_the_table_for_people(installed: Installed) -> None:
     result = vp("status", url=installed.url, markets=installed.markets)
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[0].strip() == "SIMULATED DATA"
-    (binance,) = [line for line in result.output.splitlines() if line.startswith(" binance")]
-    assert "100.00 %" in binance
-    assert "98." in binance
-    assert "binance did not answer (HTTP 503)" in binance
-    (okx,) = [line for line in result.output.splitlines() if line.startswith(" okx")]
-    assert "nothing asked or loaded yet" in okx
+    rows = {line.split("  ")[0]: line.split() for line in result.output.splitlines() if line}
+    share = f"{int((1 - 20 / Window(START, END).count(MINUTE)) * 10_000) / 100:.2f}"
+    assert rows["binance BTC/USDT"][-5:-2] == ["100.00", share, share]
+    assert rows["binance BTC/USDT"][-2:] == ["20", "0"]
+    assert rows["okx BTC/USDT"][2:] == ["never", "0", "0"]
+    assert "ftx BTC/USD (retired)" in rows
+    assert "binance did not answer (HTTP 503)" in result.output
+
+
+@pytest.mark.parametrize("columns", ["40", "300"])
+def test_a_market_is_a_line_whatever_the_width(installed: Installed, columns: str) -> None:
+    result = vp("status", url=installed.url, markets=installed.markets, COLUMNS=columns)
+    (line,) = [line for line in result.output.splitlines() if line.startswith("kraken BTC/USD  ")]
+    assert line.split()[-5:] == ["50.00", "50.00", "50.00", "0", "60"]
 
 
 def test_after_an_outage_of_the_platform_the_minutes_nobody_asked_for_are_unknown(
