@@ -22,7 +22,7 @@ def absences(
     """
     if not window:
         return []
-    times = _times(rows, window)
+    times = times_in(rows, window)
     if not times:
         return [window]
     first, last = from_ms(min(times)), from_ms(max(times)) + bar
@@ -32,9 +32,10 @@ def absences(
 
 def count_in(rows: Sequence[Row], window: Window) -> int:
     """How many rows open in the window."""
-    return len(_times(rows, window))
+    return len(times_in(rows, window))
 
 
-def _times(rows: Sequence[Row], window: Window) -> list[int]:
+def times_in(rows: Sequence[Row], window: Window) -> list[int]:
+    """When the rows within the window open, in ms."""
     start, end = to_ms(window.start), to_ms(window.end)
     return [int(row[0]) for row in rows if row[0] is not None and start <= row[0] < end]

@@ -7,8 +7,10 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+from vp_pipeline.exchanges.clocks import set_back, too_far_ahead
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.patience import USUAL, Patience
@@ -30,10 +32,12 @@ async def fetch_all(
 
     The outcomes of a market are shorter than its windows if the first failed (nothing more is asked then),
     if a failure concerns the whole host, or if `seconds` are over: no window but a first is begun then.
-    `hosts` stand in for the exchanges' own; `cache` is the folder of what outlives a process.
+    `hosts` stand in for the exchanges' own; `cache` is the folder of what outlives a process. An exchange
+    whose clock is ahead of the others' is taken at theirs.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     outcomes: dict[Market, list[Outcome]] = {market: [] for market in wanted}
+    ahead: dict[str, timedelta] = {}
 
     async def one_market(client: SpotClient, market: Market) -> None:
         for window in wanted[market]:
@@ -59,8 +63,19 @@ async def fetch_all(
         async with client, asyncio.TaskGroup() as group:
             for market in markets:
                 group.create_task(one_market(client, market))
+        if client.ahead is not None:
+            ahead[exchange] = client.ahead
 
     async with asyncio.TaskGroup() as group:
         for exchange in dict.fromkeys(exchange for exchange, _ in wanted):
             group.create_task(one_exchange(exchange))
-    return outcomes
+    wrong = too_far_ahead(ahead)
+    return {
+        (exchange, symbol): [
+            set_back(outcome, wrong[exchange])
+            if exchange in wrong and isinstance(outcome, Fetched)
+            else outcome
+            for outcome in results
+        ]
+        for (exchange, symbol), results in outcomes.items()
+    }

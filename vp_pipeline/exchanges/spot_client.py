@@ -7,7 +7,7 @@ Here belong the shared client, exact-window paging and retries. What differs bet
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from vp_pipeline.exchanges.errors import FetchError, from_ccxt
 from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, settled
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
 from vp_pipeline.exchanges.patience import USUAL, Patience
-from vp_pipeline.exchanges.second_look import absences, count_in
+from vp_pipeline.exchanges.second_look import absences, count_in, times_in
 from vp_pipeline.exchanges.strict import Request, Strict, current_request
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.windows import DAY, EPOCH, MINUTE, Window, floor, from_ms, to_ms
@@ -65,7 +65,7 @@ class SpotClient:
         self._breaker = Breaker(cache, exchange, host)
         self._preparing = asyncio.Lock()
         self._listings: Listings | FetchError | None = None
-        self._alive: set[str] = set()  # symbols of which this session has seen a candle
+        self._known: dict[str, datetime] = {}  # by symbol, a final candle that this session has seen
         strict = type(
             exchange, (Strict, getattr(ccxt.async_support, exchange)), {"extras": self._traits.extras}
         )
@@ -84,6 +84,12 @@ class SpotClient:
     def closed_to_us(self) -> bool:
         """Whether the host wants, or can do, nothing more for us in this session."""
         return isinstance(self._listings, FetchError) or self._breaker.is_open
+
+    @property
+    def ahead(self) -> timedelta | None:
+        """How far the exchange's clock is ahead of ours; None while it has not told."""
+        lead: timedelta | None = self._ccxt.ahead
+        return lead
 
     async def fetch(self, symbol: str, window: Window) -> Fetched:
         """Minute candles that open within the window, columns CANDLE_COLUMNS and `provisional`.
@@ -126,8 +132,8 @@ class SpotClient:
         """Rows of a page and the exchange's time, what is missing at its ends asked for again.
 
         A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
-        absence is believed when a request for exactly it brings nothing; a market that shows no candle at
-        all, of late nor before, is not believed: it may have died, or the exchange's table may.
+        absence is believed when a request for exactly it brings nothing, right after the exchange has shown
+        a candle that is known to be there.
         """
         rows, moment = await self._page(symbol, page, market)
         final = page.intersect(Window(EPOCH, settled(moment)))
@@ -137,24 +143,40 @@ class SpotClient:
         absent = absences(rows, final)
         while absent:
             gap = absent.pop()
+            self._note(symbol, rows, final)
+            await self._witness(symbol, gap, moment, market)
             found, _ = await self._page(symbol, gap, market)
             rows += found
             if count_in(found, gap):  # caught: from here on nothing is too short to be doubted
                 absent += absences(found, gap, least=MINUTE)
-        if rows:
-            self._alive.add(symbol)
-        elif final and symbol not in self._alive and final.end > moment - RECENT:
-            before = Window(final.start - self._traits.page * MINUTE, final.start)
-            earlier, _ = await self._page(symbol, before, market)
-            if not earlier:
-                raise FetchError(
-                    market,
-                    f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC:"
-                    " not believed while that is so recent",
-                    retryable=True,
-                )
-            self._alive.add(symbol)
+        self._note(symbol, rows, final)
         return rows, moment
+
+    def _note(self, symbol: str, rows: Sequence[Row], final: Window) -> None:
+        """Keep the newest final candle of this answer as one that is known to be there."""
+        times = times_in(rows, final)
+        if times:
+            self._known[symbol] = from_ms(max(times))
+
+    async def _witness(self, symbol: str, gap: Window, moment: datetime, market: str) -> None:
+        """Let the exchange show a candle of the market before it is believed that there is none in the gap.
+
+        Raises:
+            FetchError: it does not, and the gap is too recent to be from before the market's first candle.
+        """
+        known = self._known.get(symbol)
+        before = Window(gap.start - self._traits.page * MINUTE, gap.start)
+        asked = before if known is None else Window(known, known + MINUTE)
+        shown, _ = await self._page(symbol, asked, market)
+        if count_in(shown, asked):
+            self._note(symbol, shown, asked)
+        elif known is not None:
+            raise FetchError(
+                market, f"the exchange no longer shows its candle of {known:%Y-%m-%d %H:%M} UTC", True
+            )
+        elif gap.end > moment - RECENT:
+            reason = f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC"
+            raise FetchError(market, f"{reason}: not believed while that is so recent", True)
 
     async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], datetime]:
         """Rows of a page, as far back as they are served, and the exchange's time."""

@@ -120,8 +120,11 @@ def test_an_absence_is_asked_for_twice_and_then_believed(source: GeneratedSource
         assert isinstance(outcome, Fetched)
         assert outcome.answered == WINDOW
         assert len(outcome.frame) == 20
-        assert len(traffic.candles()) == 2
-        assert f"startTime={to_ms(hole.start)}" in traffic.candles()[1]
+        # The hour, a candle that is known to be there, and exactly what was missing.
+        starts = [WINDOW.start, hole.start - MINUTE, hole.start]
+        assert [url.split("startTime=")[1].split("&")[0] for url in traffic.candles()] == [
+            str(to_ms(start)) for start in starts
+        ]
 
     run(Twisted(source, without), work)
 
