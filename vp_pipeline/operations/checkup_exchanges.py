@@ -64,11 +64,11 @@ class Answers:
         return Check(self.exchange, found, remedy)
 
 
-def ask(catalog: Catalog, host_of: Callable[[str], str | None]) -> list[Answers]:
-    """The answers of all exchanges of the catalog, asked side by side for a few minutes of each market."""
+def ask(catalog: Catalog, host_of: Callable[[str], str | None], now: datetime) -> list[Answers]:
+    """The answers of all exchanges of the catalog, asked side by side for a few minutes before `now`."""
     with ThreadPoolExecutor(1) as pool:
-        futures = pool.submit(_ask_futures, catalog, host_of(EXCHANGE))
-        answers = asyncio.run(_ask_spot(catalog, host_of))
+        futures = pool.submit(_ask_futures, catalog, host_of(EXCHANGE), now)
+        answers = asyncio.run(_ask_spot(catalog, host_of, now))
         return answers + futures.result()
 
 
@@ -78,14 +78,14 @@ def skew(answers: list[Answers]) -> timedelta | None:
     return timedelta(seconds=median(known)) if known else None
 
 
-async def _ask_spot(catalog: Catalog, host_of: Callable[[str], str | None]) -> list[Answers]:
+async def _ask_spot(catalog: Catalog, host_of: Callable[[str], str | None], now: datetime) -> list[Answers]:
     symbols: dict[str, list[str]] = {}
     for market in catalog.live_markets():
         symbols.setdefault(market.exchange, []).append(market.symbol)
 
     async def one(exchange: str) -> Answers:
         began = datetime.now(UTC)
-        end = floor(began, MINUTE) - MINUTE
+        end = floor(now, MINUTE) - MINUTE
         window = Window(end - 5 * MINUTE, end)
         wanted = {(exchange, symbol): [window] for symbol in symbols[exchange]}
         found = await spot.fetch_all(wanted, {exchange: host_of(exchange)}, None, _PATIENCE)
@@ -95,11 +95,11 @@ async def _ask_spot(catalog: Catalog, host_of: Callable[[str], str | None]) -> l
     return list(await asyncio.gather(*map(one, symbols)))
 
 
-def _ask_futures(catalog: Catalog, host: str | None) -> list[Answers]:
+def _ask_futures(catalog: Catalog, host: str | None, now: datetime) -> list[Answers]:
     if not catalog.klines:
         return []
     began = datetime.now(UTC)
-    day = floor(began, DAY)
+    day = floor(now, DAY)
     client = FuturesClient(host, _PATIENCE)
     outcomes: dict[str, Outcome] = {}
     for symbol in dict.fromkeys(series.symbol for series in catalog.klines):
