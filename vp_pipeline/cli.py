@@ -16,6 +16,7 @@ class LazyGroup(click.Group):
     """Finds a command's module only when the command is used."""
 
     modules: ClassVar[dict[str, str]] = {
+        "backfill": "vp_pipeline.runtime.backfill",
         "demo": "vp_pipeline.runtime.commands",
         "doctor": "vp_pipeline.operations.doctor_command",
         "exchanges": "vp_pipeline.runtime.commands",

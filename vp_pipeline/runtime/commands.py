@@ -39,14 +39,14 @@ console = Console(highlight=False)
 )
 def demo(once: bool, replay: Path | None) -> None:
     """Run the whole main job on sandbox exchanges: simulated data, or a recording."""
-    with _told_plainly():
+    with told_plainly():
         _run(_replay_options(replay) if replay else _demo_options(), stay=not once)
 
 
 @click.command()
 def up() -> None:
     """Run the platform on the live exchanges; no keys needed."""
-    with _told_plainly():
+    with told_plainly():
         user = UserSettings()
         load_catalog(user.markets_file)
         probe = [sys.executable, "-m", "vp_pipeline.cli", "exchanges"]
@@ -60,7 +60,7 @@ def exchanges() -> None:
     """Say of each exchange whether it answers, and if not, why; exit with 1 if none does."""
     from vp_pipeline.runtime.reachability import reachable
 
-    with _told_plainly():
+    with told_plainly():
         if not reachable(console, load_catalog(UserSettings().markets_file)):
             console.print(
                 "\nNo exchange can be reached, so that there is nothing to run on.\n"
@@ -185,7 +185,7 @@ def _stopping() -> Iterator[None]:
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
+def told_plainly() -> Iterator[None]:
     """Our own errors end the command with their message and status 1."""
     signals.raise_terminated()
     try:

@@ -96,6 +96,22 @@ class DagsterApi:
             raise DagsterError(f"run {self.url}/runs/{run_id} ended as {run['status']}: {self._why(run_id)}")
         return RunResult(run_id, run["endTime"] - run["startTime"])
 
+    def told(self, run_id: str) -> dict[tuple[str, ...], dict[str, str]]:
+        """What a run's materializations and observations say, by asset: label and value as text."""
+        events = self._query(queries.EVENTS, id=run_id)["logsForRun"].get("events", [])
+        return {
+            tuple(event["assetKey"]["path"]): {
+                entry["label"]: entry.get("intRepr") or entry.get("text") or ""
+                for entry in event["metadataEntries"]
+            }
+            for event in events
+            if event.get("assetKey")
+        }
+
+    def terminate(self, run_id: str) -> None:
+        """Ask a run to end; one that has ended already is left alone."""
+        self._query(queries.TERMINATE, id=run_id)
+
     def assets(self) -> list[AssetState]:
         """All assets that can be materialized."""
         return [

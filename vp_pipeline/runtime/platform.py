@@ -16,7 +16,7 @@ import psycopg
 import requests
 from alembic.util import CommandError
 
-from vp_pipeline.runtime import ports, services, signals
+from vp_pipeline.runtime import platform_file, ports, services, signals
 from vp_pipeline.runtime.guard import Guard
 from vp_pipeline.runtime.processes import Processes, StartError, end_all
 from vp_pipeline.runtime.services import Addresses, Options
@@ -68,6 +68,7 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Platform]
         processes = Processes(home, variables)
         stack.callback(_undisturbed, processes.stop)
         _start(options, home, addresses, postgres, processes)
+        platform_file.write(home, variables)
 
         def commands(runs_since: datetime) -> dict[str, list[str]]:
             return services.commands(options, addresses, runs_since)

@@ -53,3 +53,26 @@ query Partitions($keys: [AssetKeyInput!]) {
     }
   }
 }"""
+EVENTS = """
+query Events($id: ID!) {
+  logsForRun(runId: $id) {
+    ... on EventConnection {
+      events {
+        ... on MaterializationEvent { assetKey { path } metadataEntries { ...Entry } }
+        ... on ObservationEvent { assetKey { path } metadataEntries { ...Entry } }
+      }
+    }
+  }
+}
+fragment Entry on MetadataEntry {
+  label
+  ... on IntMetadataEntry { intRepr }
+  ... on TextMetadataEntry { text }
+}"""
+TERMINATE = """
+mutation Terminate($id: String!) {
+  terminateRun(runId: $id, terminatePolicy: SAFE_TERMINATE) {
+    __typename
+    ... on Error { message }
+  }
+}"""

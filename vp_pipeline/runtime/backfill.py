@@ -1,0 +1,241 @@
+"""`vp backfill`: months of history through Dagster, on the platform that runs or on one for the duration.
+
+Here belongs the command, from its options to its exit code. Loading is the assets' affair, what is printed
+at the end that of `backfill_summary`.
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from vp_pipeline.assets.keys import HISTORY_JOB, HISTORY_KLINES_JOB, MONTH_FORMAT, range_tags
+from vp_pipeline.catalog import Catalog, Market, load_catalog
+from vp_pipeline.runtime import backfill_summary, platform, platform_file
+from vp_pipeline.runtime.backfill_summary import Tally
+from vp_pipeline.runtime.commands import console, told_plainly
+from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
+from vp_pipeline.runtime.platform import Options
+from vp_pipeline.settings import Settings, Source, UserSettings, load_settings
+
+_DAY = timedelta(days=1)
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Load:
+    """One run for each month: a job, the series that are counted, and what else the run makes."""
+
+    job: str
+    series: tuple[tuple[str, ...], ...]
+    beside: tuple[tuple[str, ...], ...] = ()
+
+
+class Day(click.ParamType[date]):
+    """A day as in 2024-03-01, in UTC."""
+
+    name = "date"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day such as 2024-03-01", param, ctx)
+
+
+@click.command()
+@click.option("--from", "start", required=True, type=Day(), help="First day; its whole month is loaded.")
+@click.option("--to", "end", required=True, type=Day(), help="Day after the last; today or earlier.")
+@click.option(
+    "--market",
+    "names",
+    multiple=True,
+    metavar="'EXCHANGE BASE/QUOTE'",
+    help="A market of the markets file; may be given again. All of them if neither this nor --klines.",
+)
+@click.option("--klines", is_flag=True, help="The bars of the USD-M perpetuals, alone or beside --market.")
+def backfill(start: date, end: date, names: tuple[str, ...], klines: bool) -> None:
+    """Load months of history into the database of VP_HOME (.vp/live if not set).
+
+    The platform that runs there is used, or one is started for the duration. What is loaded already is not
+    asked for again: a backfill that was stopped goes on where it was.
+    """
+    months = _months(start, end)
+    with told_plainly():
+        user = UserSettings()
+        home = user.home_or("live")
+        last = platform_file.last_variables(home)
+        _no_replay(last, home)
+        file = Path(last["VP_MARKETS_FILE"]) if last is not None else user.markets_file
+        loads = _loads(load_catalog(file), names, klines)
+        with _attached(home, last, user) as (settings, check, ours):
+            _not_before(settings, months)
+            if settings.label:
+                console.print(f"[bold reverse] {settings.label} [/]")
+            dagster = DagsterApi(str(settings.dagster_url).rstrip("/"))
+            tally = Tally()
+            try:
+                _run(loads, months, dagster, check, tally, stop_runs=not ours)
+            finally:
+                backfill_summary.show(console, tally)
+        if tally.incomplete:
+            raise click.exceptions.Exit(1)
+
+
+def _months(start: date, end: date) -> list[date]:
+    """First days of the months that hold a day of [start, end)."""
+    today = datetime.now(UTC).date()
+    if start >= end:
+        raise click.UsageError(f"--from {start} is not before --to {end}: nothing lies between them")
+    if end > today + _DAY:
+        raise click.UsageError(f"--to {end} lies in the future: today is {today} (UTC)")
+    months, month = [], start.replace(day=1)
+    while month < end:
+        months.append(month)
+        month = (month + 31 * _DAY).replace(day=1)
+    return months
+
+
+def _loads(catalog: Catalog, names: Sequence[str], klines: bool) -> list[Load]:
+    """What to run, as asked for; a usage error that names the nearest market if one is not in the file."""
+    known = {market.name: market for market in catalog.markets}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0) or ["none: the file has no market"]
+            raise click.UsageError(f"no market {name!r} in the markets file; the nearest is {near[0]!r}")
+    chosen = [known[name] for name in dict.fromkeys(names)]
+    if not chosen and not klines:
+        chosen = list(catalog.markets)
+    loads = [_spot_load(chosen)] if chosen else []
+    if klines:
+        bars = tuple(("history", "klines", catalog.kline_key(series)) for series in catalog.klines)
+        if not bars:
+            raise click.UsageError("the markets file has no [[klines]]: add one, or leave out --klines")
+        loads.append(Load(HISTORY_KLINES_JOB, bars))
+    if not loads:
+        raise click.UsageError("the markets file has no [[markets]]: add one, or ask for --klines")
+    return loads
+
+
+def _spot_load(markets: Sequence[Market]) -> Load:
+    aggregates = tuple(
+        ("history", "aggregate", base.lower()) for base in dict.fromkeys(market.base for market in markets)
+    )
+    keys = tuple(("history", *market.path) for market in markets)
+    return Load(HISTORY_JOB, keys, (("history", "coverage"), *aggregates))
+
+
+def _no_replay(last: dict[str, str] | None, home: Path) -> None:
+    if last is not None and last["VP_SOURCE"] == "replay":
+        raise click.UsageError(
+            f"{home} holds a replay, which has its recording and no history: name another folder in VP_HOME"
+        )
+
+
+def _not_before(settings: Settings, months: Sequence[date]) -> None:
+    first = settings.history_start.replace(day=1)
+    if months[0] < first:
+        raise click.UsageError(
+            f"the history begins with {first:%Y-%m}: set VP_HISTORY_START={months[0]}"
+            " and start the platform anew"
+        )
+
+
+@contextmanager
+def _attached(
+    home: Path, last: dict[str, str] | None, user: UserSettings
+) -> Iterator[tuple[Settings, Check, bool]]:
+    """The settings of the platform on the folder, what to call now and then, and whether it is ours."""
+    variables = platform_file.running_variables(home)
+    if variables is not None:
+        console.print(f"on the platform that runs on {home}")
+        yield _settings(variables), lambda: None, False
+        return
+    options = Options(home, "live", user.markets_file.resolve())
+    if last is not None:
+        source: Source = "sandbox" if last["VP_SOURCE"] == "sandbox" else "live"
+        # A simulated platform's first hour is its own; a live one's is the user's setting or none.
+        first_hour = last.get("VP_HOURLY_START") if source == "sandbox" else None
+        options = Options(home, source, Path(last["VP_MARKETS_FILE"]), first_hour=first_hour)
+    console.print(f"no platform runs on {home}: starting one for the duration")
+    with platform.running(options, _tell) as running:
+        yield _settings(running.processes.environment), running.guard.check, True
+
+
+def _settings(variables: Mapping[str, str]) -> Settings:
+    os.environ.update({name: value for name, value in variables.items() if name.startswith("VP_")})
+    return load_settings()
+
+
+def _run(
+    loads: Sequence[Load],
+    months: Sequence[date],
+    dagster: DagsterApi,
+    check: Check,
+    tally: Tally,
+    *,
+    stop_runs: bool,
+) -> None:
+    """All runs, one after another, oldest month first; one that fails stops no other."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    total = len(months) * sum(len(load.series) for load in loads)
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("history", total=total)
+        done = 0
+        for month in months:
+            for load in loads:
+                bar.update(task, description=f"{load.job.replace('_', ' ')} {month:%Y-%m}")
+
+                def update(events: int, done: int = done, most: int = len(load.series)) -> None:
+                    check()
+                    bar.update(task, completed=done + min(events, most))
+
+                _month(load, month, dagster, update, tally, stop_runs=stop_runs)
+                done += len(load.series)
+                bar.update(task, completed=done)
+                if not console.is_terminal:
+                    console.print(f"  {load.job.replace('_', ' ')} {month:%Y-%m}  {done} of {total}")
+
+
+def _month(
+    load: Load,
+    month: date,
+    dagster: DagsterApi,
+    update: Callable[[int], None],
+    tally: Tally,
+    *,
+    stop_runs: bool,
+) -> None:
+    first = datetime(month.year, month.month, 1, tzinfo=UTC)
+    run = dagster.launch(load.job, range_tags(first, first, MONTH_FORMAT), [*load.series, *load.beside])
+    failure = None
+    try:
+        dagster.follow(run, update)
+    except DagsterError as error:
+        failure = str(error)
+    except KeyboardInterrupt:
+        if stop_runs:
+            dagster.terminate(run)
+        console.print("stopped; what is loaded stays, and the same command goes on from here")
+        raise
+    tally.add(f"{month:%Y-%m}", dagster.told(run), load.series, failure)
+
+
+def _tell(message: str) -> None:
+    console.print(message, style="red", markup=False, soft_wrap=True)
