@@ -21,6 +21,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -151,8 +152,8 @@ def main() -> None:
         fill(url, numbers, end)
         for way in WAYS:
             runs = 1 if way == "everything, document's" else options.runs
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                found[way] = pool.apply(take, [Task(way, url, tuple(numbers), end, runs)])
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                found[way] = pool.submit(take, Task(way, url, tuple(numbers), end, runs)).result()
     print(f"{end * MARKETS:,} rows in the table\n")
     print("| read | rows | time | peak of memory |\n|---|---:|---:|---:|")
     for way, reading in found.items():

@@ -179,7 +179,7 @@ def _touched(connection: Connection, windows: Sequence[tuple[int, Window]]) -> d
     """Stored runs that the windows overlap or adjoin, by market; an entry for each market."""
     touched: dict[int, list[Run]] = {number: [] for number, _ in windows}
     rows = connection.execute(
-        "SELECT DISTINCT run.* FROM unnest(%s::int2[], %s::timestamptz[], %s::timestamptz[])"
+        "SELECT DISTINCT run.* FROM unnest(%b::int2[], %b::timestamptz[], %b::timestamptz[])"
         " AS asked (number, first, last) CROSS JOIN LATERAL ("
         "SELECT market_id, start_time, end_time, state, reason FROM coverage_run"
         " WHERE market_id = number AND start_time <= last AND start_time >= coalesce("
@@ -204,7 +204,7 @@ def _write(connection: Connection, before: Mapping[int, list[Run]], after: Mappi
     gone = old.keys() - new.keys()
     if gone:
         connection.execute(
-            "DELETE FROM coverage_run USING unnest(%s::int2[], %s::timestamptz[]) AS gone (number, start)"
+            "DELETE FROM coverage_run USING unnest(%b::int2[], %b::timestamptz[]) AS gone (number, start)"
             " WHERE market_id = number AND start_time = start",
             [[number for number, _ in gone], [start for _, start in gone]],
         )
@@ -225,7 +225,7 @@ def _write(connection: Connection, before: Mapping[int, list[Run]], after: Mappi
 
 
 _UNNESTED = (
-    "unnest(%s::int2[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])"
+    "unnest(%b::int2[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[])"
     " AS run (number, start, stop, now_state, now_reason)"
 )
 

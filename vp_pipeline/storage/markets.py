@@ -1,17 +1,13 @@
-"""Market numbers, and candles of several markets at once.
+"""Market numbers, and who may write what belongs to a market.
 
-Here belongs what is asked of Postgres by market name. Single-series reads and all writes are in `rows`.
+Here belongs what goes from a market's name to its number, and the lock that writers share. What is stored
+by number is in `candles` and `ledger`.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
-import pandas as pd
-
 from vp_pipeline.storage.connection import Connection
-from vp_pipeline.storage.rows import frame_of
-from vp_pipeline.storage.tables import CANDLE
-from vp_pipeline.windows import Window
 
 MarketName = tuple[str, str]
 # Any constant, the same for all who register markets.
@@ -37,29 +33,6 @@ def market_ids(connection: Connection, markets: Sequence[MarketName]) -> dict[Ma
             )
         found = connection.execute(known, [exchanges, symbols]).fetchall()
     return {(exchange, symbol): number for exchange, symbol, number in found}
-
-
-def read_candles(connection: Connection, numbers: Sequence[int], window: Window) -> pd.DataFrame:
-    """Candles of these markets within the window, by market and time; columns of the candle table."""
-    columns = ", ".join(CANDLE.columns)
-    rows = connection.execute(
-        f"SELECT {columns} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s"  # noqa: S608  # constant names
-        " ORDER BY market_id, open_time",
-        [list(numbers), window.start, window.end],
-    ).fetchall()
-    return frame_of(rows, CANDLE.columns)
-
-
-def count_by_hour(
-    connection: Connection, numbers: Sequence[int], window: Window
-) -> dict[tuple[int, datetime], int]:
-    """Stored candles by (market number, hour)."""
-    rows = connection.execute(
-        "SELECT market_id, date_trunc('hour', open_time, 'UTC'), count(*) FROM candle"
-        " WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s GROUP BY 1, 2",
-        [list(numbers), window.start, window.end],
-    ).fetchall()
-    return {(number, hour): count for number, hour, count in rows}
 
 
 def lock(connection: Connection, numbers: Sequence[int]) -> None:

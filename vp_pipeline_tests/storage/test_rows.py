@@ -202,17 +202,3 @@ def test_market_numbers_are_given_once(connection: Connection) -> None:
     assert first.items() <= again.items()
     assert len(set(again.values())) == 3
     assert markets.market_ids(connection, []) == {}
-
-
-def test_candles_of_several_markets(connection: Connection) -> None:
-    rows.replace(connection, CANDLE, candles(hours(0, 3)), {"market_id": ETH}, hours(0, 3))
-    rows.replace(connection, CANDLE, candles(hours(1, 2), 7.0), {"market_id": BTC}, hours(1, 2))
-    read = markets.read_candles(connection, [ETH, BTC], hours(1, 3))
-    assert read["market_id"].tolist() == [BTC] * 60 + [ETH] * 120
-    assert read.groupby("market_id")["open_time"].is_monotonic_increasing.all()
-    assert markets.count_by_hour(connection, [BTC, ETH], hours(0, 3)) == {
-        (BTC, START + HOUR): 60,
-        (ETH, START): 60,
-        (ETH, START + HOUR): 60,
-        (ETH, START + 2 * HOUR): 60,
-    }

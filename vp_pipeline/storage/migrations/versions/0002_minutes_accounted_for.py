@@ -79,7 +79,7 @@ CREATE VIEW market_candle AS
 COMMENT ON VIEW market_candle IS 'final candles by the names of their market';
 
 CREATE TABLE revision (
-    market_id smallint NOT NULL REFERENCES market,
+    market_id smallint NOT NULL,
     times smallint NOT NULL,
     open_time timestamptz NOT NULL,
     first_volume double precision NOT NULL,
@@ -100,7 +100,7 @@ ALTER TABLE coverage RENAME TO coverage_0001;
 ALTER TABLE coverage_0001 RENAME CONSTRAINT coverage_pkey TO coverage_0001_pkey;
 
 CREATE TABLE coverage_run (
-    market_id smallint NOT NULL REFERENCES market,
+    market_id smallint NOT NULL,
     start_time timestamptz NOT NULL,
     end_time timestamptz NOT NULL,
     state text NOT NULL CHECK (state IN ('got', 'exchange-empty', 'unfetchable', 'unknown')),
