@@ -201,9 +201,12 @@ async def _drip(request: web.Request, answer: web.Response, seconds: float) -> w
     await slow.prepare(request)
     pieces = min(len(body), max(1, round(seconds / _DRIP_SECONDS)))
     size = -(-len(body) // pieces) if pieces else 1
-    for start in range(0, len(body), size):
-        await asyncio.sleep(seconds / pieces)
-        await slow.write(body[start : start + size])
+    try:
+        for start in range(0, len(body), size):
+            await asyncio.sleep(seconds / pieces)
+            await slow.write(body[start : start + size])
+    except ConnectionResetError:
+        _drop(request)  # the client has lost its patience, as it should
     return slow
 
 
