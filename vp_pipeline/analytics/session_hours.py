@@ -6,6 +6,10 @@ Here belongs which session a time falls into; what is computed of each is in `se
 follows their changes of the clock, which come in different weeks: Europe and America are open together for
 four hours in most of the year and for five in the weeks between their changes. Every day of the week counts,
 as these markets never close.
+
+Sessions begin and end on quarters of an hour, as every clock of today differs from UTC by whole quarters. So
+the sessions of a history are a table of its quarters (`sessions_of_slots`), and those of its bars are looked
+up in it.
 """
 
 from collections.abc import Mapping
@@ -44,6 +48,9 @@ HOURS: Mapping[Preset, Mapping[str, str]] = MappingProxyType(
 )
 """For labels: hours UTC, or the places that are open."""
 
+SLOT_SECONDS = 900
+SLOTS_A_DAY = 96
+
 
 def _session_of_hour() -> Codes:
     lookup = np.empty(24, dtype=np.int8)
@@ -61,10 +68,35 @@ def session_codes(times: pd.DatetimeIndex, preset: Preset = "document") -> Codes
     Raises:
         ValueError: `preset` is unknown.
     """
+    slots = times.as_unit("s").asi8 // SLOT_SECONDS
+    first, last = (int(slots.min()), int(slots.max())) if len(slots) else (0, -1)
+    return sessions_of_slots(first, last - first + 1, preset)[slots - first]
+
+
+def session_names(
+    times: "pd.DatetimeIndex | pd.Series[pd.Timestamp]", preset: Preset = "document"
+) -> list[str]:
+    """The session of each time (aware) by its name.
+
+    Raises:
+        ValueError: `preset` is unknown.
+    """
+    order = list(SESSIONS)
+    return [order[code] for code in session_codes(pd.DatetimeIndex(times), preset)]
+
+
+def sessions_of_slots(first: int, count: int, preset: Preset = "document") -> Codes:
+    """The sessions of `count` quarters of an hour from the `first` on, counted from the Unix epoch.
+
+    Raises:
+        ValueError: `preset` is unknown.
+    """
+    slots = first + np.arange(count)
     if preset == "document":
-        return _SESSION_OF_HOUR[times.tz_convert("UTC").hour]
+        return _SESSION_OF_HOUR[slots // 4 % 24]
     if preset != "exchange":
         raise ValueError(f"unknown preset {preset!r}: use document or exchange")
+    times = pd.DatetimeIndex((slots * SLOT_SECONDS).astype("datetime64[s]"), tz="UTC")
     asia, europe, america = (_is_open(times, *place) for place in EXCHANGES.values())
     # Tokyo closes at 9:00 UTC and New York opens at 12:00 UTC at the earliest: they never overlap.
     open_now = [asia & europe, europe & america, asia, europe, america]

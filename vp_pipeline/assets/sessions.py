@@ -44,7 +44,8 @@ def build_session_volatility(settings: Settings) -> AssetsDefinition:
     def session_volatility(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> pd.DataFrame:
-        from vp_pipeline.analytics.sessions import session_table
+        from vp_pipeline.analytics.bar_returns import returns_pct
+        from vp_pipeline.analytics.session_report import session_report
         from vp_pipeline.figures.page import render_page
         from vp_pipeline.figures.sessions import session_sections
 
@@ -58,9 +59,11 @@ def build_session_volatility(settings: Settings) -> AssetsDefinition:
             if len(bars) < 2:
                 without.append(series.symbol)
                 continue
-            table = session_table(bars, pd.Timedelta(bar))
-            frames.append(table.to_frame().assign(symbol=series.symbol, interval=series.interval))
-            sections += session_sections(series.symbol, table, bars)
+            report = session_report(returns_pct(bars, pd.Timedelta(bar)))
+            table = report.table
+            stored = table.to_frame().query("grouping != 'quarter'").assign(symbol=series.symbol)
+            frames.append(stored.assign(interval=series.interval)[list(SESSION_VOLATILITY.columns)])
+            sections += session_sections(series.symbol, report)
             summary[f"{series.symbol} daily volatility, %"] = round(table.volatility_pct("1d"), 4)
         if not frames:
             raise Failure("No series has two stored bars: materialize klines/* first.")

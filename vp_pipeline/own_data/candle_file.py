@@ -22,6 +22,8 @@ from vp_pipeline.own_data.errors import DataFileError
 
 PRICES = ("open", "high", "low", "close")
 AMOUNTS = ("volume", "trades", "taker_buy_volume")
+ALIASES = {"count": "trades", "open_time_ms": "open_time", "taker_buy_base": "taker_buy_volume"}
+"""Names of the same columns in archives and recordings."""
 
 _BATCH = 10_000  # lines: columns are read much faster than cells, yet few lines are held as text
 
@@ -80,7 +82,7 @@ def _columns(path: Path, required: Collection[str], wanted: str) -> _Columns:
     _, header = next(numbered, (1, []))
     if not header:
         raise DataFileError(f"{path} is empty: its first line has to name the columns")
-    names = [name.strip().lower() for name in header]
+    names = _named(header)
     known = {name: at for at, name in enumerate(names) if name in ("open_time", *PRICES, *AMOUNTS)}
     for name in known:
         if names.count(name) > 1:
@@ -104,6 +106,12 @@ def _columns(path: Path, required: Collection[str], wanted: str) -> _Columns:
         raise DataFileError(f"{path} has no candles: add a line for each below the column names")
     _add(read, known, batch)
     return read
+
+
+def _named(header: Sequence[str]) -> list[str]:
+    """Column names, those of exchanges' archives by our names unless ours are there too."""
+    names = [name.strip().lower() for name in header]
+    return [ALIASES[name] if name in ALIASES and ALIASES[name] not in names else name for name in names]
 
 
 def _add(read: _Columns, known: dict[str, int], batch: list[list[str]]) -> None:

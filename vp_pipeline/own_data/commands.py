@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vp_pipeline.own_data.options import Finite
+from vp_pipeline.own_data.options import DAYS_PER_YEAR, Finite
 from vp_pipeline.own_data.output import as_json
 
 if TYPE_CHECKING:
@@ -115,8 +115,9 @@ def profile(
 @click.option("--window", required=True, type=click.IntRange(min=1), help="Observations in a window.")
 @click.option(
     "--periods-per-year",
-    required=True,
     type=Finite(0, above=True),
+    default=DAYS_PER_YEAR,
+    show_default=True,
     help="Bars in a year: 365 for days, 8760 for hours, 525600 for minutes of a market that never closes.",
 )
 @_JSON
@@ -151,29 +152,42 @@ def volatility(file: Path, estimator: str, window: int, periods_per_year: float,
     show_default=True,
     help="Sessions by fixed UTC hours, or by the local hours of three exchanges.",
 )
+@click.option(
+    "--bars",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT",
+    help="Write every bar with its return, weekday and session to OUT (CSV) instead.",
+)
 @_JSON
 @_HTML
-def sessions(file: Path, preset: "Preset", json_: bool, html: Path | None) -> None:
+def sessions(file: Path, preset: "Preset", bars: Path | None, json_: bool, html: Path | None) -> None:
     """Volatility, volume and returns of a candle FILE (.csv or .csv.gz) by weekday and trading session.
 
-    Columns: open_time, open, close and volume; trades and taker_buy_volume add volume per trade and the
-    takers' share. A bar's length is the median step of open_time. Weekdays are those of UTC.
+    Columns: open_time, open, close and volume; trades (or count) and taker_buy_volume add volume per trade
+    and the takers' share. A bar's length is the median step of open_time. Weekdays are those of UTC.
 
     \b
     document  AS 23-6, ASEU 6-8, EU 8-12, EUNA 12-15, NA 15-21, OTHERS 21-23, hours UTC
     exchange  AS 9-18 in Tokyo, EU 8-17 in London, NA 8-17 in New York, on every day of the week;
               ASEU and EUNA while two of them are open, OTHERS while none is
 
-    A return over missing bars is left out, and so is a bar that rises by 20 % or more.
+    A return exists from one bar to the next: none over missing bars, nor from or to a bar without a trade. A
+    bar that rises by 20 % or more is left out. Intervals are from resampling whole days; groups that differ
+    from the rest, after Holm's correction, are marked.
     """
     _one_output(json_, html)
+    if bars is not None and (json_ or html is not None):
+        raise click.UsageError("--bars excludes --json and --html: give one")
     from vp_pipeline.own_data import sessions as made
 
-    bars, table = made.make(file, preset)
+    if bars is not None:
+        made.write_bars(bars, made.read(file, preset))
+        return
+    report = made.make(file, preset)
     if html is not None:
-        made.write_html(html, file, bars, table)
+        made.write_html(html, file, report)
     else:
-        click.echo(as_json(made.document(table)) if json_ else made.text(file, table))
+        click.echo(as_json(made.document(report)) if json_ else made.text(file, report))
 
 
 def _one_output(json_: bool, html: Path | None) -> None:

@@ -50,9 +50,17 @@ def write_page(out: Path, title: str, subtitle: str, sections: Iterable["Section
     """
     from vp_pipeline.figures.page import inline, render_page
 
-    html = inline(render_page(title, subtitle, None, sections))
+    write_text(out, inline(render_page(title, subtitle, None, sections)))
+
+
+def write_text(out: Path, text: str) -> None:
+    """Write a file and say where.
+
+    Raises:
+        click.ClickException: the file cannot be written.
+    """
     try:
-        out.write_text(html, encoding="utf-8")
+        out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.ClickException(
             f"cannot write {out} ({error.strerror}): give a file in a folder you may write to"

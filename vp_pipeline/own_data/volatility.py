@@ -34,7 +34,6 @@ class FileVolatility:
         return {
             "estimator": self.estimator,
             "window": self.window,
-            "periods_per_year": self.periods_per_year,
             "values": self.found.values.tolist(),
         }
 

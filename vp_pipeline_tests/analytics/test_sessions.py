@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -7,38 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.cbook import boxplot_stats
 
+from vp_pipeline.analytics.bar_returns import returns_pct
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.analytics.sessions import COLUMNS, SESSIONS, WEEKDAYS, returns_pct, session_table
-
-FIVE_MINUTES = pd.Timedelta(minutes=5)
-SUNDAY = "2024-02-04"
-
-
-def klines(closes: list[float], start: str = SUNDAY, bar: pd.Timedelta = FIVE_MINUTES) -> pd.DataFrame:
-    """Bars from `start` on, volume 10, 20, ..., 4 trades each, a quarter bought by takers."""
-    volume = 10.0 * np.arange(1, len(closes) + 1)
-    return pd.DataFrame(
-        {
-            "open_time": pd.date_range(start, periods=len(closes), freq=bar, tz="UTC"),
-            "open": [100.0, *closes[:-1]],
-            "high": closes,
-            "low": closes,
-            "close": closes,
-            "volume": volume,
-            "trades": 4.0,
-            "taker_buy_volume": volume / 4,
-        }
-    )
-
-
-def random_week(seed: int = 1, bar: pd.Timedelta = FIVE_MINUTES, days: int = 14) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    count = int(pd.Timedelta(days=days) / bar)
-    frame = klines((100 * np.exp(rng.normal(0, 0.002, count).cumsum())).tolist(), bar=bar)
-    frame["volume"] = rng.gamma(2, 10, count)
-    frame["trades"] = rng.integers(1, 50, count).astype(float)
-    frame["taker_buy_volume"] = frame["volume"] * rng.uniform(0.3, 0.7, count)
-    return frame
+from vp_pipeline.analytics.sessions import COLUMNS, KEYS, SESSIONS, WEEKDAYS, session_table, table_of
+from vp_pipeline_tests.analytics.bars import FIVE_MINUTES, klines, random_bars
 
 
 def test_sessions_cover_every_hour_once() -> None:
@@ -87,26 +60,33 @@ def test_volatility_scales_with_the_root_of_the_horizon() -> None:
 
 @pytest.mark.parametrize("bar", [pd.Timedelta(minutes=5), pd.Timedelta(minutes=15), pd.Timedelta(hours=1)])
 def test_every_cell_equals_pandas(bar: pd.Timedelta) -> None:
-    frame = random_week(bar=bar)
+    frame = random_bars(bar=bar)
     expected = frame.assign(
         r=100 * frame["close"].pct_change(),
         weekday=frame["open_time"].dt.strftime("%a"),
         session=frame["open_time"].dt.hour.map(
             lambda h: next(n for n, (a, b) in SESSIONS.items() if (a <= h < b if a < b else h >= a or h < b))
         ),
-        all="",
+        minute=frame["open_time"].dt.floor("15min").dt.strftime("%M"),
     )
     expected["r"] = expected["r"].fillna(100 * (frame["close"][0] / frame["open"][0] - 1))
     table = session_table(frame, bar).to_frame()
     horizons = {"bar": bar, "1h": pd.Timedelta(hours=1), "1d": pd.Timedelta(days=1)}
+    row: Any
     for row in table.itertuples():
         part = expected
-        for column, value in (("weekday", str(row.weekday)), ("session", str(row.session))):
+        for column in ("weekday", "session", "minute"):
+            value = str(getattr(row, column))
             part = part[part[column] == value] if value else part
-        assert row.bars == len(part)
+        assert row.bars == row.returns == len(part)
+        assert row.days == part["open_time"].dt.date.nunique()
+        assert row.variance_share == pytest.approx((part["r"] ** 2).sum() / (expected["r"] ** 2).sum())
         assert row.volatility_pct == pytest.approx(
-            part["r"].std() * np.sqrt(horizons[str(row.horizon)] / bar)
+            part["r"].std() * np.sqrt(horizons[str(row.horizon)] / bar), nan_ok=True
         )
+        if part.empty:
+            assert np.isnan(row.mean_volume)
+            continue
         assert row.mean_volume == pytest.approx(part["volume"].mean())
         assert row.mean_taker_buy_volume == pytest.approx(part["taker_buy_volume"].mean())
         assert row.taker_share == pytest.approx(part["taker_buy_volume"].sum() / part["volume"].sum())
@@ -119,8 +99,8 @@ def test_every_cell_equals_pandas(bar: pd.Timedelta) -> None:
 
 
 def test_rows_and_columns_are_always_the_same_in_the_same_order() -> None:
-    short, long = session_table(klines([100]), FIVE_MINUTES), session_table(random_week(), FIVE_MINUTES)
-    keys = ["grouping", "weekday", "session", "horizon"]
+    short, long = session_table(klines([100]), FIVE_MINUTES), session_table(random_bars(), FIVE_MINUTES)
+    keys = list(KEYS)
     assert tuple(short.to_frame().columns) == tuple(long.to_frame().columns) == COLUMNS
     assert short.to_frame()[keys].equals(long.to_frame()[keys])
     frame = long.to_frame()
@@ -129,6 +109,7 @@ def test_rows_and_columns_are_always_the_same_in_the_same_order() -> None:
         "weekday": 7,
         "session": 6,
         "weekday_session": 42,
+        "quarter": 4,
     }
     assert not frame[keys].duplicated().any()
     assert not frame[keys].isna().any().any()
@@ -138,8 +119,12 @@ def test_rows_and_columns_are_always_the_same_in_the_same_order() -> None:
 
 def test_groups_without_bars_are_empty_not_zero() -> None:
     monday = session_table(klines([101, 102]), FIVE_MINUTES).group("weekday").iloc[1]
-    assert monday["bars"] == 0
-    assert monday[list(COLUMNS[4:5] + COLUMNS[6:])].isna().all()
+    counts = ["bars", "returns", "days"]
+    assert monday[counts].tolist() == [0, 0, 0]
+    # Of the variance it has a share, and that is nothing.
+    assert monday["variance_share"] == 0
+    rest = [name for name in COLUMNS if name not in (*KEYS, *counts, "variance_share")]
+    assert monday[rest].isna().all()
 
 
 def test_changing_the_frame_does_not_change_the_table() -> None:
@@ -161,6 +146,70 @@ def test_a_return_over_missing_bars_is_no_return_of_one_bar() -> None:
     assert (taken.gap_returns, taken.outliers) == (0, 1)
     assert dropped.volatility_pct("bar") == pytest.approx(taken.volatility_pct("bar"))
     assert taken.group("all")["bars"].iloc[0] == 3
+
+
+def test_a_filled_bar_has_no_return_and_neither_has_the_one_after() -> None:
+    frame = klines([101, 102, 103, 104, 105])
+    frame.loc[2, ["open", "close", "volume", "trades", "taker_buy_volume"]] = [102, 102, 0, 0, 0]
+    returns, table = returns_pct(frame, FIVE_MINUTES), session_table(frame, FIVE_MINUTES)
+    assert np.isnan(returns.return_pct).tolist() == [False, False, True, True, False]
+    assert (table.filled, table.gap_returns) == (1, 0)
+    # Nothing was traded in it, which counts for the volume.
+    row = table.group("all").iloc[0]
+    assert (row["bars"], row["returns"], row["mean_volume"]) == (5, 3, np.mean([10, 20, 0, 40, 50]))
+    taken = session_table(frame, FIVE_MINUTES, gaps="document")
+    assert (taken.filled, taken.group("all")["returns"].iloc[0]) == (0, 5)
+
+
+def test_shares_of_the_variance_add_up_to_one() -> None:
+    frame = random_bars().drop(index=range(100, 140))
+    table = session_table(frame, FIVE_MINUTES)
+    for grouping in ("weekday", "session", "weekday_session", "quarter"):
+        assert table.group(grouping)["variance_share"].sum() == pytest.approx(1)
+
+
+def test_a_variance_is_exact_where_the_mean_is_large() -> None:
+    """Of a return that is always the same nothing is left but rounding."""
+    frame = klines((100 * 1.01 ** np.arange(1, 400)).tolist())
+    assert session_table(frame, FIVE_MINUTES).volatility_pct("bar") < 1e-7
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_unit_of_the_times_does_not_matter(unit: Literal["s", "ms", "us", "ns"]) -> None:
+    frame = random_bars(days=3)
+    other = frame.assign(open_time=frame["open_time"].dt.as_unit(unit))
+    pd.testing.assert_frame_equal(
+        session_table(other, FIVE_MINUTES).to_frame(), session_table(frame, FIVE_MINUTES).to_frame()
+    )
+
+
+def test_bars_between_two_times_keep_their_returns() -> None:
+    frame = random_bars(days=3)
+    whole = returns_pct(frame, FIVE_MINUTES)
+    day = whole.between(pd.Timestamp("2024-02-05", tz="UTC"), pd.Timestamp("2024-02-06", tz="UTC"))
+    assert len(day) == 288
+    assert day.return_pct.tolist() == whole.return_pct[288:576].tolist()
+    assert table_of(day).group("weekday")["bars"].tolist() == [0, 288, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        # Hours of a week from Monday on by hand, for Tokyo 9-18, London 8-17, New York 8-17.
+        # America changes on Sunday 2024-03-10: six days of winter, one of four hours more in common.
+        ("2024-03-04", {"AS": 7 * 8, "ASEU": 7, "EU": 6 * 4 + 3, "EUNA": 6 * 4 + 5, "NA": 6 * 5 + 4}),
+        # Europe changes on Sunday 2024-03-31.
+        ("2024-03-25", {"AS": 6 * 8 + 7, "ASEU": 6 + 2, "EU": 7 * 3, "EUNA": 6 * 5 + 4, "NA": 6 * 4 + 5}),
+        # Europe changes back on Sunday 2024-10-27, America on Sunday 2024-11-03.
+        ("2024-10-21", {"AS": 6 * 7 + 8, "ASEU": 6 * 2 + 1, "EU": 7 * 3, "EUNA": 6 * 4 + 5, "NA": 6 * 5 + 4}),
+        ("2024-10-28", {"AS": 7 * 8, "ASEU": 7, "EU": 6 * 3 + 4, "EUNA": 6 * 5 + 4, "NA": 6 * 4 + 5}),
+    ],
+)
+def test_hours_of_the_weeks_in_which_the_clocks_change(first: str, expected: dict[str, int]) -> None:
+    frame = klines([100.0 + place % 2 for place in range(7 * 288)], first)
+    groups = session_table(frame, FIVE_MINUTES, preset="exchange").group("session")
+    hours = dict(zip(groups["session"], groups["bars"] / 12, strict=True))
+    assert hours == {**expected, "OTHERS": 168 - sum(expected.values())}
 
 
 def test_rises_of_20_percent_and_more_are_left_out_falls_are_not() -> None:
@@ -188,7 +237,7 @@ def test_unknown_trades_and_taker_volume_stay_unknown() -> None:
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 1000))
 def test_the_order_of_bars_does_not_matter(seed: int) -> None:
-    frame = random_week(days=2)
+    frame = random_bars(days=2)
     mixed = session_table(frame.sample(frac=1, random_state=seed), FIVE_MINUTES)
     pd.testing.assert_frame_equal(mixed.to_frame(), session_table(frame, FIVE_MINUTES).to_frame())
 

@@ -153,3 +153,11 @@ def test_a_file_one_may_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = write(tmp_path, HEADER, *FOUR_HOURS)
     monkeypatch.setattr(Path, "open", forbidden)
     assert refused("profile", path) == f"cannot read {path} (Permission denied): give a file you may read"
+
+
+def test_columns_may_have_the_names_of_archives(tmp_path: Path) -> None:
+    path = write(tmp_path, "open_time_ms,close,count,taker_buy_base", "1704067200000,1,2,3")
+    candles = read_candles(path, ("open_time", "close"), "this")
+    assert candles.columns.tolist() == ["open_time", "close", "trades", "taker_buy_volume"]
+    both = write(tmp_path, "close,count,trades", "1,2,3")
+    assert read_candles(both, (), "this")["trades"].tolist() == [3]

@@ -29,8 +29,8 @@ def found(path: Path, *given: object) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_json_has_a_value_for_each_line(tmp_path: Path, name: str) -> None:
     document = found(write(tmp_path, HEADER, *FOUR_HOURS), *options(name))
-    assert set(document) == {"estimator", "window", "periods_per_year", "values"}
-    assert (document["estimator"], document["window"], document["periods_per_year"]) == (name, 2, 8760)
+    assert list(document) == ["estimator", "window", "values"]
+    assert (document["estimator"], document["window"]) == (name, 2)
     first = 2 if ESTIMATORS[name].previous else 1
     assert document["values"][:first] == [None] * first
     bars = pd.DataFrame(
@@ -38,6 +38,11 @@ def test_the_json_has_a_value_for_each_line(tmp_path: Path, name: str) -> None:
     )
     expected = rolling_volatility(bars, name, 2, 8760).values
     assert document["values"][first:] == pytest.approx(expected[first:], rel=1e-12)
+
+
+def test_a_year_has_365_bars_if_nothing_else_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER, *FOUR_HOURS)
+    assert found(path, *options("parkinson")[:4]) == found(path, *options("parkinson", periods=365))
 
 
 def test_the_options_offer_every_estimator() -> None:
@@ -111,7 +116,7 @@ def test_missing_columns_are_named(tmp_path: Path, name: str, missing: str) -> N
         options("yang-zhang", 1),
         options("parkinson", 2, 0),
         options("parkinson", 2, math.nan),
-        options("parkinson")[:4],
+        options("parkinson")[:2],
         options("parkinson")[2:],
     ],
 )
