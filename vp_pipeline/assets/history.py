@@ -149,7 +149,7 @@ def _market_event(load: "Loaded", month: Window) -> Event:
     if load.rows_from:
         metadata["sources"] = ", ".join(f"{source} {rows}" for source, rows in load.rows_from.items())
     if load.reasons:
-        metadata["reasons"] = "; ".join(f"{n} minutes: {why}" for why, n in load.reasons.items())
+        metadata["reasons"] = "; ".join(load.reasons)
     if load.problems:
         metadata["problems"] = "; ".join(load.problems)
     kind = AssetObservation if load.unknown else AssetMaterialization
