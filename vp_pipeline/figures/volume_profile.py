@@ -1,17 +1,21 @@
 """Volume profile of a window of candles: what a trader's chart shows, and the published picture.
 
-Here belongs the drawing; the levels and curves come from the analytics.
+Here belongs the drawing; the levels and curves come from the analytics, the bars of the profile from
+`profile_bars`. Candles and profile share one price axis, so that a crosshair goes through both.
 """
+
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from vp_pipeline.analytics.delta import Delta
 from vp_pipeline.analytics.kde import DocumentProfile, Peak
+from vp_pipeline.analytics.nodes import Node, VolumeNodes
 from vp_pipeline.analytics.price_rows import PriceRows
 from vp_pipeline.analytics.value_area import ValueArea
-from vp_pipeline.figures import theme
+from vp_pipeline.figures import profile_bars, theme
 
 MAX_CANDLES = 400
 """More would be thinner than a pixel on most screens."""
@@ -19,6 +23,7 @@ MAX_CANDLES = 400
 _STEPS = (1, 2, 3, 5, 10, 15, 30, 60, 120, 240, 480, 1440, 2880, 10080)
 _HEIGHT = 640
 _LABEL_DISTANCE = 34  # pixels between the middles of two price labels
+_PANELS = {False: ([0.0, 0.63], [0.645, 1.0], [1.0, 1.0]), True: ([0.0, 0.55], [0.565, 0.84], [0.855, 1.0])}
 
 
 def volume_profile_figure(
@@ -27,6 +32,11 @@ def volume_profile_figure(
     area: ValueArea,
     profile: DocumentProfile | None,
     title: str,
+    *,
+    parts: Mapping[str, PriceRows] | None = None,
+    nodes: VolumeNodes | None = None,
+    delta: Delta | None = None,
+    naked: Iterable[float] = (),
 ) -> go.Figure:
     """Candles, and beside them on the same price axis the volume of each row with its levels and nodes.
 
@@ -36,36 +46,66 @@ def volume_profile_figure(
         area: the levels; each line goes through the middle of its row.
         profile: the smooth curve, scaled to the volume of a row, and its peaks.
         title: of the figure.
+        parts: the same volume by venue or by quote currency, on rows of the same size, to be stacked.
+        nodes: high and low volume nodes to mark, with their curve; then `profile` is not drawn.
+        delta: bought less sold volume, in a panel of its own.
+        naked: prices of untouched points of control of earlier days; those in sight are drawn.
     """
-    figure = make_subplots(
-        rows=1, cols=2, shared_yaxes=True, column_widths=[0.68, 0.32], horizontal_spacing=0.012
-    )
-    shown, minutes = _joined(candles)
-    figure.add_trace(_candlesticks(shown, minutes), row=1, col=1)
-    for trace in _profile_bars(rows, area):
-        figure.add_trace(trace, row=1, col=2)
-    if profile is not None:
-        for trace in _curve(profile, rows):
-            figure.add_trace(trace, row=1, col=2)
-    low, high = _price_range(shown, rows)
+    shown, minutes = joined_candles(candles)
+    figure = go.Figure(_candlesticks(shown, minutes))
+    bars = profile_bars.stacked(parts, area) if parts else profile_bars.whole(rows, area)
+    beside: list[go.Bar | go.Scatter] = [*bars]
+    if nodes is not None:
+        beside += [_curve(nodes.curve, rows), *_node_marks(nodes, rows)]
+    elif profile is not None:
+        beside += [_curve(profile, rows), _peak_marks(profile, rows)]
+    figure.add_traces([trace.update(xaxis="x2") for trace in beside])
+    if delta is not None:
+        figure.add_traces([trace.update(xaxis="x3") for trace in profile_bars.difference(delta)])
+    low, high = price_range(shown, rows)
     _levels(figure, rows, area, (high - low) / (_HEIGHT - 110))
+    _naked(figure, rows.row_size, [price for price in naked if low <= price <= high])
     theme.styled(figure, title, _HEIGHT)
-    figure.update_layout(
+    _axes(figure, rows, (low, high), minutes, delta)
+    return figure.update_layout(
         bargap=0,
-        barmode="overlay",
+        barmode="stack" if parts else "overlay",
         hovermode="closest",
+        hoverdistance=12,
+        spikedistance=-1,
         dragmode="pan",
-        margin_r=60,
-        xaxis_rangeslider_visible=False,
+        margin={"r": 54, "l": 4},
+        legend={"font": {"size": 11}, "traceorder": "normal", "itemwidth": 30, "tracegroupgap": 0},
     )
-    figure.update_yaxes(range=[low, high], tickformat=",")
-    figure.update_yaxes(title_text=f"Price ($), rows of {rows.row_size:,g}", col=1)
-    figure.update_xaxes(tickangle=0)
-    figure.update_xaxes(title_text=f"UTC, {_span(minutes)} candles", nticks=6, col=1)
-    # As low as the title of the other axis, whose labels have two lines that reach below this one on a phone.
-    volume_title = {"text": "Volume (base units)", "standoff": 32}
-    figure.update_xaxes(title=volume_title, rangemode="tozero", nticks=4, col=2)
-    return figure
+
+
+def _axes(
+    figure: go.Figure, rows: PriceRows, prices: tuple[float, float], minutes: int, delta: Delta | None
+) -> None:
+    of_candles, of_profile, of_delta = _PANELS[delta is not None]
+    spikes = {
+        "showspikes": True,
+        "spikemode": "across",
+        "spikesnap": "cursor",
+        "spikedash": "dot",
+        "spikethickness": 1,
+        "spikecolor": theme.GREY,
+    }
+    # As low as the title of the first axis, whose labels have two lines.
+    size = f"${rows.row_size:,.10g}"
+    title = {"text": f"Volume per {size}", "standoff": 24, "font": {"size": 11}}
+    text = f"{_span(minutes)} candles, UTC"
+    beside = {"anchor": "y", "tickangle": 0, **spikes}
+    figure.update_layout(
+        yaxis={"range": list(prices), "tickformat": ",", "side": "left", **spikes},
+        xaxis={"domain": of_candles, "nticks": 4, "tickangle": 0, "rangeslider": {"visible": False}, **spikes}
+        | {"title": {"text": text, "font": {"size": 11}}},
+        xaxis2={"domain": of_profile, "rangemode": "tozero", "nticks": 3, "title": title, **beside},
+    )
+    if delta is not None:
+        figure.update_layout(
+            xaxis3={"domain": of_delta, "nticks": 2, "title": title | {"text": "Delta"}, **beside}
+        )
 
 
 def document_figure(profile: DocumentProfile) -> go.Figure:
@@ -105,7 +145,7 @@ def document_figure(profile: DocumentProfile) -> go.Figure:
     return figure.update_layout(bargap=0)
 
 
-def _joined(candles: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def joined_candles(candles: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """At most MAX_CANDLES candles of a round number of minutes, and that number."""
     opened = candles["open_time"]
     span = (opened.iloc[-1] - opened.iloc[0]) / pd.Timedelta(minutes=1) + 1
@@ -128,61 +168,77 @@ def _candlesticks(candles: pd.DataFrame, minutes: int) -> go.Candlestick:
     )
 
 
-def _profile_bars(rows: PriceRows, area: ValueArea) -> list[go.Bar]:
-    price, traded = rows.price, rows.volume > 0
-    is_poc = price == area.poc
-    inside = (price >= area.val) & (price <= area.vah) & ~is_poc
-    kinds = (
-        ("Value area", inside, theme.BLUE, 0.9),
-        ("Outside", ~inside & ~is_poc, theme.SKY, 0.5),
-        ("Point of control", is_poc, theme.ORANGE, 1.0),
+def _curve(profile: DocumentProfile, rows: PriceRows) -> go.Scatter:
+    return go.Scatter(
+        x=profile.density * rows.row_size * rows.total,
+        y=profile.price,
+        mode="lines",
+        line={"color": theme.PURPLE, "width": 2},
+        name="Kernel density",
+        showlegend=False,
+        hoverinfo="skip",
     )
-    return [
-        go.Bar(
-            x=rows.volume[chosen & traded],
-            y=rows.midpoint[chosen & traded],
-            width=rows.row_size,
-            customdata=price[chosen & traded],
-            orientation="h",
-            marker={"color": colour, "line_width": 0},
-            opacity=opacity,
-            name=name,
-            hovertemplate="%{customdata:,}<br>%{x:,.2f}<extra>" + name + "</extra>",
-        )
-        for name, chosen, colour, opacity in kinds
-    ]
 
 
-def _curve(profile: DocumentProfile, rows: PriceRows) -> list[go.Scatter]:
+def _peak_marks(profile: DocumentProfile, rows: PriceRows) -> go.Scatter:
+    per_row = rows.row_size * rows.total
+    return _marks(
+        [peak.density * per_row for peak in profile.peaks],
+        [peak.price for peak in profile.peaks],
+        [_node(peak) for peak in profile.peaks],
+        "Nodes",
+        "diamond",
+    )
+
+
+def _node_marks(nodes: VolumeNodes, rows: PriceRows) -> list[go.Scatter]:
+    """High nodes as full diamonds on the curve, low ones as open ones."""
     per_row = rows.row_size * rows.total
     return [
-        go.Scatter(
-            x=profile.density * per_row,
-            y=profile.price,
-            mode="lines",
-            line={"color": theme.PURPLE, "width": 2.5},
-            name="Kernel density",
-            hoverinfo="skip",
-        ),
-        go.Scatter(
-            x=[peak.density * per_row for peak in profile.peaks],
-            y=[peak.price for peak in profile.peaks],
-            mode="markers",
-            marker={
-                "color": theme.PURPLE,
-                "size": 11,
-                "symbol": "diamond",
-                "line": {"color": "#ffffff", "width": 1.5},
-            },
-            customdata=[_node(peak) for peak in profile.peaks],
-            hovertemplate="%{customdata}<extra></extra>",
-            name="Nodes",
-        ),
+        _marks(
+            (
+                np.interp([node.price for node in found], nodes.curve.price, nodes.curve.density) * per_row
+            ).tolist(),
+            [node.price for node in found],
+            [_node(node, name) for node in found],
+            text,
+            symbol,
+        )
+        for name, found, text, symbol in (
+            ("High", nodes.high, "Nodes (open: low)", "diamond"),
+            ("Low", nodes.low, "Low nodes", "diamond-open"),
+        )
     ]
+
+
+def _marks(volume: list[float], price: list[float], texts: list[str], name: str, symbol: str) -> go.Scatter:
+    outline = {"color": theme.PURPLE if symbol.endswith("open") else "#ffffff", "width": 1.5}
+    return go.Scatter(
+        x=volume,
+        y=price,
+        mode="markers",
+        marker={"color": theme.PURPLE, "size": 10, "symbol": symbol, "line": outline},
+        customdata=texts,
+        hovertemplate="%{customdata}<extra></extra>",
+        name=name,
+        showlegend=not symbol.endswith("open"),
+    )
 
 
 def _levels(figure: go.Figure, rows: PriceRows, area: ValueArea, dollars_per_pixel: float) -> None:
-    """Lines across both panels, their labels in the margin, moved apart where they would overlap."""
+    """Lines and the value area's band across all panels, labels in the margin, moved apart if need be."""
+    figure.add_shape(
+        type="rect",
+        xref="paper",
+        x0=0,
+        x1=1,
+        y0=area.val,
+        y1=area.vah + rows.row_size,
+        fillcolor=theme.BLUE,
+        opacity=0.07,
+        line_width=0,
+        layer="below",
+    )
     apart = _LABEL_DISTANCE * dollars_per_pixel
     half = rows.row_size / 2
     levels = (
@@ -215,16 +271,32 @@ def _levels(figure: go.Figure, rows: PriceRows, area: ValueArea, dollars_per_pix
         )
 
 
-def _price_range(candles: pd.DataFrame, rows: PriceRows) -> tuple[float, float]:
+def _naked(figure: go.Figure, row_size: float, prices: Iterable[float]) -> None:
+    for price in prices:
+        figure.add_shape(
+            type="line",
+            xref="paper",
+            x0=0,
+            x1=1,
+            y0=price + row_size / 2,
+            y1=price + row_size / 2,
+            line={"color": theme.GREY, "width": 1, "dash": "dot"},
+            label={"text": f"naked POC {price:,.10g}", "textposition": "start", "font": {"size": 10}},
+        )
+
+
+def price_range(candles: pd.DataFrame, rows: PriceRows) -> tuple[float, float]:
+    """What both the candles and the rows need, and a little more."""
     low = min(float(candles["low"].min()), float(rows.price[0]))
     high = max(float(candles["high"].max()), float(rows.price[-1]) + rows.row_size)
     return low - 0.02 * (high - low), high + 0.02 * (high - low)
 
 
-def _node(peak: Peak) -> str:
+def _node(peak: Peak | Node, kind: str = "") -> str:
+    held = f"<br>{peak.share:.1%} of the volume" if isinstance(peak, Node) else ""
     return (
-        f"Node {peak.price:,.2f}<br>width ${peak.width:,.2f}"
-        f"<br>prominence {peak.prominence:.0%} of the maximum"
+        f"{f'{kind} node' if kind else 'Node'} {peak.price:,.2f}<br>width ${peak.width:,.2f}"
+        f"<br>prominence {peak.prominence:.0%} of the maximum{held}"
     )
 
 

@@ -4,7 +4,7 @@ Here belongs putting the analytics together and showing the result; options are 
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.nodes import Node, VolumeNodes, volume_nodes
 from vp_pipeline.analytics.price_rows import Placement, PriceRows, volume_by_price
+from vp_pipeline.analytics.profile_document import profile_document
 from vp_pipeline.analytics.value_area import Rule, ValueArea, value_area
 from vp_pipeline.own_data.candle_file import PRICES, read_candles
 from vp_pipeline.own_data.errors import DataFileError
@@ -35,20 +36,8 @@ class Profile:
     nodes: VolumeNodes | None
 
     def document(self) -> dict[str, object]:
-        """For JSON: prices are low edges of rows, rows ascend from the first to the last with volume."""
-        high, low = (self.nodes.high, self.nodes.low) if self.nodes else ((), ())
-        return {
-            "poc": self.area.poc,
-            "vah": self.area.vah,
-            "val": self.area.val,
-            "total_volume": self.rows.total,
-            "row_size": self.rows.row_size,
-            "rows": [
-                {"price": price, "volume": volume}
-                for price, volume in zip(self.rows.price.tolist(), self.rows.volume.tolist(), strict=True)
-            ],
-            "nodes": {"high": [asdict(node) for node in high], "low": [asdict(node) for node in low]},
-        }
+        """For JSON."""
+        return profile_document(self.rows, self.area, self.nodes)
 
 
 def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, share: float) -> Profile:
@@ -130,13 +119,14 @@ def write_html(out: Path, path: Path, profile: Profile, how: str) -> None:
     from vp_pipeline.figures.volume_profile import volume_profile_figure
 
     rows, area = profile.rows, profile.area
-    curve = profile.nodes.curve if profile.nodes else None
     levels = [_price(rows, price) for price in (area.poc, area.vah, area.val)]
     table = pd.DataFrame(
         {"level": ["POC", "VAH", "VAL", "total volume"], "value": [*levels, number(rows.total, 8)]}
     )
     if {"open_time", *PRICES} <= set(profile.candles):
-        figure = volume_profile_figure(profile.candles, rows, area, curve, "Volume by price")
+        figure = volume_profile_figure(
+            profile.candles, rows, area, None, "Volume by price", nodes=profile.nodes
+        )
         sections = [figure, table]
     else:
         listed = pd.DataFrame({"price": rows.price, "volume": rows.volume})

@@ -1,8 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from vp_pipeline.analytics.delta import delta_by_price
 from vp_pipeline.analytics.kde import DocumentProfile, document_profile
+from vp_pipeline.analytics.nodes import volume_nodes
 from vp_pipeline.analytics.price_rows import PriceRows, volume_by_price
 from vp_pipeline.analytics.value_area import ValueArea, value_area
 from vp_pipeline.figures.page import render_page
@@ -69,10 +73,12 @@ def test_few_candles_stay_as_they_are() -> None:
 def test_the_levels_are_lines_and_labels_on_the_shared_axis(day: Day) -> None:
     candles, rows, area, profile = day
     figure = volume_profile_figure(candles, rows, area, profile, "t")
-    assert figure.layout.yaxis2.matches == "y"
+    assert {trace.yaxis for trace in figure.data} <= {None, "y"}
     levels = {label.text.split("<br>")[0]: label.y for label in figure.layout.annotations}
     assert levels == {"<b>VAH</b>": area.vah + 5, "<b>POC</b>": area.poc + 5, "<b>VAL</b>": area.val + 5}
-    assert sorted(line.y0 for line in figure.layout.shapes) == sorted(levels.values())
+    band, *lines = figure.layout.shapes
+    assert (band.y0, band.y1) == (area.val, area.vah + 10)
+    assert sorted(line.y0 for line in lines) == sorted(levels.values())
 
 
 def test_labels_of_close_levels_are_moved_apart() -> None:
@@ -91,6 +97,74 @@ def test_the_curve_has_the_volume_of_the_rows(day: Day) -> None:
     curve = drawn["Kernel density"]
     assert np.trapezoid(curve.x, curve.y) / rows.row_size == pytest.approx(rows.total, rel=0.02)
     assert list(drawn["Nodes"].y) == [peak.price for peak in profile.peaks]
+
+
+def of_venues(rows: PriceRows, count: int) -> dict[str, PriceRows]:
+    """The rows parted into unequal venues."""
+    weight = np.arange(count, 0, -1) / np.arange(count, 0, -1).sum()
+    return {
+        f"venue {i}": PriceRows(rows.first_row, rows.row_size, rows.volume * w) for i, w in enumerate(weight)
+    }
+
+
+def test_venues_are_stacked_and_the_small_ones_joined(day: Day) -> None:
+    candles, rows, area, _ = day
+    figure = volume_profile_figure(candles, rows, area, None, "t", parts=of_venues(rows, 12))
+    bars = [trace for trace in figure.data if trace.type == "bar"]
+    assert figure.layout.barmode == "stack"
+    assert [bar.name for bar in bars] == [*(f"venue {i}" for i in range(7)), "5 others"]
+    assert len({bar.marker.color for bar in bars}) == 8
+    assert sum(np.sum(bar.x) for bar in bars) == pytest.approx(rows.total)
+    inside = (rows.price >= area.val) & (rows.price <= area.vah)
+    assert (np.asarray(bars[0].marker.opacity) == np.where(inside, 1, 0.45)[rows.volume > 0]).all()
+
+
+def test_eight_venues_have_a_colour_each(day: Day) -> None:
+    candles, rows, area, _ = day
+    figure = volume_profile_figure(candles, rows, area, None, "t", parts=of_venues(rows, 8))
+    assert sum(trace.type == "bar" for trace in figure.data) == 8
+
+
+def test_nodes_are_marked_on_their_curve(day: Day) -> None:
+    candles, rows, area, _ = day
+    nodes = volume_nodes(rows)
+    figure = volume_profile_figure(candles, rows, area, None, "t", nodes=nodes)
+    marks = {
+        trace.marker.symbol: trace
+        for trace in figure.data
+        if trace.type == "scatter" and trace.mode == "markers"
+    }
+    assert list(marks["diamond"].y) == [node.price for node in nodes.high]
+    assert list(marks["diamond-open"].y) == [node.price for node in nodes.low]
+    assert "of the volume" in marks["diamond"].customdata[0]
+
+
+def test_delta_says_what_it_rests_on(day: Day) -> None:
+    candles, rows, area, _ = day
+    delta = delta_by_price(candles, 10)
+    figure = volume_profile_figure(candles, rows, area, None, "t", delta=delta)
+    drawn = {trace.name: trace for trace in figure.data if trace.xaxis == "x3"}
+    assert set(drawn) == {"Bought (guessed)", "Sold (guessed)"}
+    assert sum(np.sum(trace.x) for trace in drawn.values()) == pytest.approx(delta.delta.sum())
+    assert (np.asarray(drawn["Sold (guessed)"].x) < 0).all()
+
+
+def test_a_crosshair_goes_through_all_panels(day: Day) -> None:
+    candles, rows, area, _ = day
+    layout = volume_profile_figure(candles, rows, area, None, "t", delta=delta_by_price(candles, 10)).layout
+    for axis in (layout.yaxis, layout.xaxis, layout.xaxis2, layout.xaxis3):
+        assert (axis.showspikes, axis.spikemode, axis.spikesnap) == (True, "across", "cursor")
+    assert layout.spikedistance == -1
+    panels = [axis.domain for axis in (layout.xaxis, layout.xaxis2, layout.xaxis3)]
+    assert all(left[1] < right[0] for left, right in pairwise(panels))
+
+
+def test_naked_levels_in_sight_are_drawn(day: Day) -> None:
+    candles, rows, area, _ = day
+    inside = float(rows.price[3])
+    figure = volume_profile_figure(candles, rows, area, None, "t", naked=[inside, 1.0])
+    labels = [shape.label.text for shape in figure.layout.shapes if shape.label.text]
+    assert labels == [f"naked POC {inside:,.10g}"]
 
 
 def test_the_documents_picture_has_its_parts(day: Day) -> None:
