@@ -133,7 +133,7 @@ def _database(url: str, spot: bool) -> tuple[int, int, int]:
     table, parts = ("candle", "candle\\_%") if spot else ("kline", "kline")
     size = "(SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
     size += " WHERE relkind = 'r' AND relname LIKE %s)"
-    query = f"SELECT (SELECT count(*) FROM {table}), {size},"  # noqa: S608  # constant names
+    query = f"SELECT (SELECT count(*) FROM {table}), {size},"  # constant names
     query += " pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
     with psycopg.connect(url) as connection:
         row = connection.execute(query.encode(), [parts]).fetchone()
