@@ -43,6 +43,7 @@ GROUP = "aggregate"
 LOOKBACK = DAY
 # What is computed at once, which bounds the memory.
 CHUNK = 7 * DAY
+NO_LEAD = -1
 # Changed hours that one run makes anew besides its own; the next goes on.
 PENDING_AT_ONCE = 7 * 24
 
@@ -110,11 +111,12 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
 
 
 def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
-    venues = _venues(connection, catalog, base)
-    lead = next(v.number for v in venues if v.name == catalog.instruments[base].lead)
     # Before the candles are read: a mark that comes later stays for the next run.
     stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
     known = Window(window.start - LOOKBACK, window.end)
+    venues = _asked(connection, _venues(connection, catalog, base), known)
+    names = {venue.name: venue.number for venue in venues}
+    lead = names.get(catalog.instruments[base].lead, NO_LEAD)
     frame = candles.read(connection, [v.number for v in venues], known)
     if base == rates_base(catalog):
         rates = quote_rates(frame, venues)
@@ -144,6 +146,12 @@ def _venues(connection: Connection, catalog: Catalog, base: str) -> list[Venue]:
     markets = [market for market in catalog.markets if market.base == base]
     numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
     return [Venue(numbers[m.exchange, m.symbol], m.name, m.quote, _end(m.retired)) for m in markets]
+
+
+def _asked(connection: Connection, venues: list[Venue], window: Window) -> list[Venue]:
+    """Those of which anything is known in the window: a market whose history is not loaded is not missed."""
+    known = set(ledger.counts(connection, window, [venue.number for venue in venues])["market_id"])
+    return [venue for venue in venues if venue.number in known]
 
 
 def _end(retired: date | None) -> pd.Timestamp | None:

@@ -141,7 +141,10 @@ def _ask(
     wanted = {(m.exchange, m.symbol): plan[number] for number, m in numbers.items()}
     hosts = {market.exchange: settings.exchange_host(market.exchange) for market in markets}
     cache = settings.home / "cache" / "listings"
-    outcomes = asyncio.run(spot.fetch_all(wanted, hosts, cache, seconds=settings.heal_seconds))
+    recorded = settings.source == "replay"
+    outcomes = asyncio.run(
+        spot.fetch_all(wanted, hosts, cache, seconds=settings.heal_seconds, recorded=recorded)
+    )
     return {
         number: Answers(market, plan[number], outcomes[market.exchange, market.symbol])
         for number, market in numbers.items()

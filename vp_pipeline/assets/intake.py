@@ -5,8 +5,8 @@ Dagster is told in `candles`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from statistics import median_low
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 Outcome: TypeAlias = "Fetched | FetchError"
 BEHIND = "had not closed by the exchange's own clock"
 SO_FAR_NONE = "the exchange has no candle so far: it will be asked again"
-# Seconds are lost on the way, and a Date has none finer.
-CLOCKS_APART = timedelta(seconds=20)
 # An answer without any candle is taken at its word about minutes that closed this long ago.
 BELIEVED_AFTER = HOUR
 
@@ -58,24 +56,6 @@ def exchange_time(answers: Iterable[Answers]) -> datetime:
     return median_low(times) if times else datetime.now(UTC)
 
 
-def held_back(fetched: Fetched, now: datetime) -> Fetched:
-    """The same as if the exchange had told the others' time, if its own clock is ahead of them.
-
-    Else a candle that is still open would pass for closed.
-    """
-    if fetched.exchange_time - now <= CLOCKS_APART:
-        return fetched
-    settled = floor(now - GRACE, MINUTE)
-    open_ = fetched.frame["provisional"] | (fetched.frame["open_time"] >= settled)
-    answered = fetched.answered
-    return replace(
-        fetched,
-        frame=fetched.frame.assign(provisional=open_),
-        answered=Window(answered.start, max(answered.start, min(answered.end, settled))),
-        exchange_time=now,
-    )
-
-
 def keep(
     connection: Connection, answers: Mapping[int, Answers], now: datetime, *, final: bool = False
 ) -> dict[int, Stored]:
@@ -83,13 +63,6 @@ def keep(
 
     `final` says that an exchange will not answer otherwise later: a recording.
     """
-    answers = {
-        number: replace(
-            answer,
-            outcomes=[held_back(o, now) if isinstance(o, Fetched) else o for o in answer.outcomes],
-        )
-        for number, answer in answers.items()
-    }
     frames = {number: _frame(answer) for number, answer in answers.items() if answer.failure is None}
     stored = candles.store(connection, frames)
     findings = [f for number, answer in answers.items() for f in _findings(number, answer, now, final)]

@@ -27,13 +27,15 @@ async def fetch_all(
     cache: Path | None,
     patience: Patience = USUAL,
     seconds: float | None = None,
+    recorded: bool = False,
 ) -> dict[Market, list[Outcome]]:
     """Fetch the windows of each (exchange, symbol), in their order; exchanges and markets side by side.
 
     The outcomes of a market are shorter than its windows if the first failed (nothing more is asked then),
     if a failure concerns the whole host, or if `seconds` are over: no window but a first is begun then.
     `hosts` stand in for the exchanges' own; `cache` is the folder of what outlives a process. An exchange
-    whose clock is ahead of the others' is taken at theirs.
+    whose clock is ahead of the others' is taken at theirs. `recorded` exchanges will never know more of a
+    minute than they do: one that shows no candle of a market at all is believed.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     outcomes: dict[Market, list[Outcome]] = {market: [] for market in wanted}
@@ -55,7 +57,7 @@ async def fetch_all(
         markets = [market for market in wanted if market[0] == exchange]
         symbols = [symbol for _, symbol in markets]
         try:
-            client = SpotClient(exchange, symbols, hosts.get(exchange), cache, patience)
+            client = SpotClient(exchange, symbols, hosts.get(exchange), cache, patience, recorded)
         except FetchError as error:
             for _, symbol in markets:
                 outcomes[exchange, symbol].append(replace(error, market=f"{exchange} {symbol}"))

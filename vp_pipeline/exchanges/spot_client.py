@@ -40,8 +40,8 @@ def supported(exchange: str) -> bool:
 class SpotClient:
     """One exchange: its ccxt client, which holds the rate limiter, and the listings of `symbols`.
 
-    `host`, if given, stands in for the exchange's own: a sandbox. `cache` is the folder of the listings.
-    A client serves one round of requests: a failure to get the listings holds for all its markets.
+    `host`, if given, stands in for the exchange's own: a sandbox; `recorded` says that it serves a recording.
+    `cache` is the folder of the listings. A client serves one round of requests: a failure to get the listings holds for all its markets.
 
     Raises:
         FetchError: ccxt knows no such exchange.
@@ -54,6 +54,7 @@ class SpotClient:
         host: str | None = None,
         cache: Path | None = None,
         patience: Patience = USUAL,
+        recorded: bool = False,
     ) -> None:
         if not supported(exchange):
             raise FetchError(exchange, "ccxt knows no exchange of this id: correct it in the markets file")
@@ -61,6 +62,7 @@ class SpotClient:
         self._symbols = symbols
         self._traits = traits_of(exchange)
         self._patience = patience
+        self._recorded = recorded
         self._file = ListingsFile(cache, exchange, host) if cache is not None else None
         self._breaker = Breaker(cache, exchange, host)
         self._preparing = asyncio.Lock()
@@ -174,7 +176,7 @@ class SpotClient:
             raise FetchError(
                 market, f"the exchange no longer shows its candle of {known:%Y-%m-%d %H:%M} UTC", True
             )
-        elif gap.end > moment - RECENT:
+        elif gap.end > moment - RECENT and not self._recorded:
             reason = f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC"
             raise FetchError(market, f"{reason}: not believed while that is so recent", True)
 
