@@ -136,7 +136,7 @@ class Strategies(_Entry):
     costs: dict[Asset, Costs] = {}
     out_of_sample: date | None = None
     trials: Annotated[int, Field(ge=1)] | None = None
-    keep_days: Annotated[int, Field(ge=0)] = 30
+    keep_days: Annotated[int, Field(ge=0)] = 14
     variants: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")], Variant] = {}
 
     @model_validator(mode="after")

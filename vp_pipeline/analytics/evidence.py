@@ -42,14 +42,16 @@ class Findings:
 def evidence(found: Findings) -> Evidence:
     """None if it looks ahead, never moved or lost; strong if nothing speaks against it; between, by PSR.
 
-    Moderate needs a probabilistic Sharpe ratio of 95 %, a gain out of sample and a year of days.
+    Moderate needs a probabilistic Sharpe ratio of 95 % with an interval above 0, a gain out of sample and a
+    year of days.
     """
     against, favour = _reasons(found)
     if found.looks_ahead or not found.sharpe > 0:
         return Evidence("none", against, favour)
     if not against:
         return Evidence("strong", against, favour)
-    moderate = found.psr >= SURE and found.out_of_sample_sharpe > 0 and found.days >= MIN_DAYS
+    sure = found.psr >= SURE and found.sharpe_low > 0
+    moderate = sure and found.out_of_sample_sharpe > 0 and found.days >= MIN_DAYS
     return Evidence("moderate" if moderate else "weak", against, favour)
 
 

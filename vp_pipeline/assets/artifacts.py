@@ -21,16 +21,22 @@ def publish(
     partition: str = "",
 ) -> dict[str, Any]:
     """Keep the document under the asset's name; metadata that link to it."""
-    from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script
-
-    shared = Include(PLOTLY_INCLUDE, plotly_script()) if PLOTLY_INCLUDE in document else None
+    shared = shared_part(document)
     name = "/".join(key.path)
     with transaction(settings.database_url.get_secret_value()) as connection:
         artifact = artifacts.put(connection, name, partition, document, context.run.run_id, shared)
-    return _metadata(settings, artifact)
+    return links(settings, artifact)
 
 
-def _metadata(settings: Settings, artifact: Artifact) -> dict[str, Any]:
+def shared_part(document: str) -> Include | None:
+    """plotly.js, if the document leaves a place for it."""
+    from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script
+
+    return Include(PLOTLY_INCLUDE, plotly_script()) if PLOTLY_INCLUDE in document else None
+
+
+def links(settings: Settings, artifact: Artifact) -> dict[str, Any]:
+    """Metadata that link to an artifact."""
     return {
         "download": MetadataValue.url(settings.artifact_url(artifact.name, artifact.partition)),
         "bytes": artifact.size,

@@ -1,41 +1,59 @@
-"""Daily returns, the strategies on them, and a tearsheet for each.
+"""Daily returns and the strategies on them.
 
-Here belongs what is fetched, stored and published; weights and returns are computed in
-`analytics.strategies`, tearsheets drawn in `figures.tearsheet`.
+Here belongs what is fetched, stored and published; what is computed of the returns is in `strategy_run`,
+documents of single strategies in `tearsheets`.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetIn,
     AssetKey,
     AssetsDefinition,
     Failure,
-    MetadataValue,
+    Output,
     asset,
 )
 
-from vp_pipeline.analytics.strategies import STRATEGIES, Strategy, performance, strategy_returns
+from vp_pipeline.analytics.errors import NotEnoughData
+from vp_pipeline.analytics.strategies import Strategy
 from vp_pipeline.analytics.strategies import daily_returns as returns_of
-from vp_pipeline.assets.artifacts import publish
-from vp_pipeline.assets.clocks import turn_clock
+from vp_pipeline.assets import strategy_run
+from vp_pipeline.assets.artifacts import links, publish
+from vp_pipeline.assets.clocks import now, turn_clock
+from vp_pipeline.assets.strategy_run import Result
+from vp_pipeline.assets.tearsheets import build_tearsheets
+from vp_pipeline.assets.variants import variants
 from vp_pipeline.catalog import Strategies as Chosen
 from vp_pipeline.settings import Settings
+from vp_pipeline.storage import artifacts
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.io_manager import stored_as
-from vp_pipeline.storage.tables import DAILY_RETURN, STRATEGY_RETURN, STRATEGY_WEIGHT
+from vp_pipeline.storage.tables import (
+    DAILY_RETURN,
+    STRATEGY_NET,
+    STRATEGY_RETURN,
+    STRATEGY_SUMMARY,
+    STRATEGY_WEIGHT,
+)
 from vp_pipeline.windows import DAY, Window, floor
 
 GROUP = "strategies"
 RETURNS_KEY = AssetKey("daily_returns")
 STRATEGIES_KEY = AssetKey("strategies")
+CSV = "text/csv; charset=utf-8"
 
 
-def tearsheet_key(strategy: str) -> AssetKey:
-    """tearsheets/<strategy>."""
-    return AssetKey(["tearsheets", strategy])
+def check_name(strategy: str) -> str:
+    """no_look_ahead_<strategy>."""
+    return f"no_look_ahead_{strategy}"
 
 
 def build_strategies(settings: Settings) -> list[AssetsDefinition]:
@@ -43,10 +61,11 @@ def build_strategies(settings: Settings) -> list[AssetsDefinition]:
     chosen = settings.catalog.strategies
     if chosen is None:
         return []
+    known = variants(chosen)
     return [
         _daily_returns(settings, chosen),
-        _strategies(),
-        *(_tearsheet(settings, name, strategy) for name, strategy in STRATEGIES.items()),
+        _strategies(settings, chosen, known),
+        *build_tearsheets(settings, chosen, known, STRATEGIES_KEY, RETURNS_KEY, GROUP),
     ]
 
 
@@ -55,17 +74,18 @@ def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
         key=RETURNS_KEY,
         group_name=GROUP,
         kinds={"binance", "postgres"},
-        description=f"Daily close-to-close returns of {', '.join(chosen.symbols)} since {chosen.start},"
-        " the first from its open.",
+        description=f"Daily bars and close-to-close returns of {', '.join(chosen.symbols)} since"
+        f" {chosen.start}, the first from its open.",
         metadata=stored_as(DAILY_RETURN),
     )
     def daily_returns(context: AssetExecutionContext) -> pd.DataFrame:
         from vp_pipeline.exchanges.errors import FetchError
+        from vp_pipeline.exchanges.frames import GRACE
         from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
 
         client = FuturesClient(settings.exchange_host(EXCHANGE))
-        window = _history(chosen)
-        turn_clock(settings, window.end)
+        window = _history(chosen, settings)
+        turn_clock(settings, window.end + GRACE)
         frames = []
         for symbol in chosen.symbols:
             try:
@@ -81,7 +101,7 @@ def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
                     {
                         "symbol": symbol,
                         "day": bars["open_time"].dt.tz_convert(None),
-                        "close": bars["close"],
+                        **{name: bars[name] for name in ("close", "high", "low", "volume")},
                         "return": returns_of(bars["open"], bars["close"]),
                     }
                 )
@@ -92,76 +112,95 @@ def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
     return daily_returns
 
 
-def _strategies() -> AssetsDefinition:
+def _strategies(settings: Settings, chosen: Chosen, known: Mapping[str, Strategy]) -> AssetsDefinition:
     @asset(
         key=STRATEGIES_KEY,
         ins={"returns": AssetIn(RETURNS_KEY)},
         group_name=GROUP,
         kinds={"pandas", "postgres"},
-        description="Daily weights and returns of every strategy: "
-        + "; ".join(s.title for s in STRATEGIES.values())
+        description="Weights, returns before and after costs, and a league table of every strategy: "
+        + "; ".join(one.title for one in known.values())
         + ".",
         metadata=stored_as(STRATEGY_RETURN),
+        check_specs=[
+            AssetCheckSpec(
+                check_name(name),
+                asset=STRATEGIES_KEY,
+                description=f"No weight of {one.title} changes when the days to come do.",
+            )
+            for name, one in known.items()
+        ],
     )
-    def strategies(context: AssetExecutionContext, returns: pd.DataFrame) -> dict[str, pd.DataFrame]:
-        table = returns.pivot(index="day", columns="symbol", values="return")
-        earned, held = [], []
-        for name, strategy in STRATEGIES.items():
-            weights = strategy.weights(table)
-            result = strategy_returns(table, weights)
-            earned.append(pd.DataFrame({"strategy": name, "day": result.index, "return": result.to_numpy()}))
-            long = weights.reset_index(names="day").melt("day", var_name="symbol", value_name="weight")
-            held.append(long.dropna().assign(strategy=name))
-            context.add_output_metadata({f"{name} total return": float(np.prod(1 + result.to_numpy()) - 1)})
-        return {
-            STRATEGY_RETURN.name: pd.concat(earned, ignore_index=True),
-            STRATEGY_WEIGHT.name: pd.concat(held, ignore_index=True),
-        }
+    def strategies(
+        context: AssetExecutionContext, returns: pd.DataFrame
+    ) -> Iterator[Output[dict[str, pd.DataFrame]] | AssetCheckResult]:
+        try:
+            results = strategy_run.run(strategy_run.history_of_rows(returns), known, chosen)
+        except NotEnoughData as error:
+            raise Failure(f"{error}: start the history of [strategies] earlier.") from error
+        except ValueError as error:
+            raise Failure(f"{error}. Correct the strategy or its parameters.") from error
+        frames = strategy_run.frames(results)
+        yield Output(frames, metadata=_published(context, settings, frames))
+        for name, one in results.items():
+            yield _check(name, one)
 
     return strategies
 
 
-def _tearsheet(settings: Settings, name: str, strategy: Strategy) -> AssetsDefinition:
-    key = tearsheet_key(name)
-
-    @asset(
-        key=key,
-        ins={"results": AssetIn(STRATEGIES_KEY), "returns": AssetIn(RETURNS_KEY)},
-        group_name=GROUP,
-        kinds={"quantstats", "html"},
-        description=f"quantstats' report of {strategy.title} against {strategy.benchmark}. "
-        f"{strategy.description}",
+def _check(name: str, one: Result) -> AssetCheckResult:
+    """Fails what peeks: as an error, or as a warning where the strategy says so of itself."""
+    peeks = one.looked.found
+    return AssetCheckResult(
+        check_name=check_name(name),
+        passed=not peeks,
+        severity=AssetCheckSeverity.WARN if one.strategy.looks_ahead else AssetCheckSeverity.ERROR,
+        description=strategy_run.look_ahead_said(one.strategy, len(one.looked.days)),
+        metadata={
+            "days_that_looked_ahead": len(one.looked.days),
+            "days_tested": one.looked.tested,
+            "days": one.looked.rows,
+            **({"first": str(one.looked.days[0])[:10]} if peeks else {}),
+        },
     )
-    def tearsheet(context: AssetExecutionContext, results: pd.DataFrame, returns: pd.DataFrame) -> None:
-        from vp_pipeline.figures.tearsheet import quantstats_html
-
-        by_strategy = results.pivot(index="day", columns="strategy", values="return")
-        by_symbol = returns.pivot(index="day", columns="symbol", values="return")
-        own = by_strategy[name]
-        benchmark = (by_strategy if strategy.benchmark in by_strategy else by_symbol)[strategy.benchmark]
-        document = quantstats_html(own, benchmark.rename(strategy.benchmark), _title(settings, strategy))
-        figures = performance(own)
-        context.add_output_metadata(
-            {
-                **publish(context, settings, key, document),
-                "cagr": figures.cagr,
-                "sharpe": figures.sharpe,
-                "max_drawdown": figures.max_drawdown,
-                "looks_ahead": MetadataValue.bool(strategy.looks_ahead),
-            }
-        )
-
-    return tearsheet
 
 
-def _title(settings: Settings, strategy: Strategy) -> str:
-    title = f"{strategy.title} (looks ahead)" if strategy.looks_ahead else strategy.title
-    return f"{title}: {settings.label}" if settings.label else title
+def _published(
+    context: AssetExecutionContext, settings: Settings, frames: Mapping[str, pd.DataFrame]
+) -> dict[str, Any]:
+    """Keeps the league table and the CSV files; metadata that link to them."""
+    from vp_pipeline.figures.league import league_page
+
+    summary = frames[STRATEGY_SUMMARY.name]
+    wide = {
+        column: frame.pivot(index="day", columns="strategy", values=column)[list(summary["strategy"])]
+        for column, frame in (("return", frames[STRATEGY_RETURN.name]), ("net", frames[STRATEGY_NET.name]))
+    }
+    page = league_page(summary, wide["net"], settings.label)
+    files = {
+        "strategies/returns_gross": wide["return"].rename_axis("date").to_csv(),
+        "strategies/returns_net": wide["net"].rename_axis("date").to_csv(),
+        "strategies/weights": frames[STRATEGY_WEIGHT.name][["day", "strategy", "symbol", "weight"]]
+        .rename(columns={"day": "date"})
+        .to_csv(index=False),
+        "strategies/league_table": summary.to_csv(index=False),
+    }
+    metadata = publish(context, settings, STRATEGIES_KEY, page)
+    with transaction(settings.database_url.get_secret_value()) as connection:
+        for name, text in files.items():
+            kept = artifacts.put(connection, name, "", text, context.run.run_id, media_type=CSV)
+            metadata[name.partition("/")[2]] = links(settings, kept)["download"]
+    best = summary.loc[~summary["looks_ahead"]].sort_values("dsr", ascending=False)
+    return {
+        **metadata,
+        "variants_tried": int(summary["trials"].iloc[0]),
+        "evidence": ", ".join(f"{one.strategy}: {one.evidence}" for one in best.itertuples()),
+    }
 
 
-def _history(chosen: Chosen) -> Window:
+def _history(chosen: Chosen, settings: Settings) -> Window:
     """From the first day of the configuration (or of the recording) to the last closed day."""
     start = datetime.combine(chosen.start, datetime.min.time(), UTC)
     if chosen.recorded is None:
-        return Window(start, floor(datetime.now(UTC), DAY) + timedelta(days=1))
+        return Window(start, floor(now(settings), DAY) + timedelta(days=1))
     return Window(max(start, chosen.recorded.days.start), chosen.recorded.days.end)

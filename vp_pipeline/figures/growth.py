@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 from vp_pipeline.figures import theme
 
 
-def growth_figure(returns: pd.DataFrame, title: str = "") -> go.Figure:
+def growth_figure(returns: pd.DataFrame, title: str = "", split: pd.Timestamp | None = None) -> go.Figure:
     """A line for each column of daily returns (fractions, by day), compounded, on a logarithmic axis.
 
-    Missing returns earn nothing.
+    Missing returns earn nothing. From `split` on the days are marked as out of sample.
     """
     wealth = (1 + returns.fillna(0)).cumprod()
     figure = theme.new_figure(title, 360)
@@ -24,6 +24,16 @@ def growth_figure(returns: pd.DataFrame, title: str = "") -> go.Figure:
             mode="lines",
             line_width=1.8,
             hovertemplate="%{x|%Y-%m-%d}: %{y:.2f}<extra>" + str(name) + "</extra>",
+        )
+    if split is not None and len(wealth):
+        figure.add_vrect(
+            x0=split,
+            x1=wealth.index[-1],
+            fillcolor=theme.GREY,
+            opacity=0.12,
+            line_width=0,
+            annotation={"text": "out of sample", "font": {"size": 11}},
+            annotation_position="top left",
         )
     figure.update_yaxes(type="log", title_text="Growth of 1", dtick="D2")
     return figure.update_layout(hovermode="x")

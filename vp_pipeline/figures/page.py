@@ -25,8 +25,15 @@ class Heading:
     text: str
 
 
-Section: TypeAlias = go.Figure | tuple[go.Figure, ...] | pd.DataFrame | Heading | str
-"""A figure, figures side by side where there is room, a table, a heading, or a paragraph of plain text."""
+@dataclass(frozen=True)
+class Markup:
+    """HTML that is put in as it is; whoever writes it has escaped what comes from outside."""
+
+    html: str
+
+
+Section: TypeAlias = go.Figure | tuple[go.Figure, ...] | pd.DataFrame | Heading | Markup | str
+"""A figure, figures side by side where there is room, a table, a heading, HTML, or a paragraph of text."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,8 @@ class _Figures:
         if isinstance(section, pd.DataFrame):
             table = section.to_html(index=False, border=0, na_rep="-", justify="left")
             return f'<div class="table">{table}</div>'
+        if isinstance(section, Markup):
+            return section.html
         if isinstance(section, Heading):
             return f"<h2>{escape(section.text)}</h2>"
         return f"<p>{escape(section)}</p>"

@@ -53,7 +53,7 @@ def quantstats_html(returns: pd.Series, benchmark: pd.Series, title: str) -> str
         title: of the document.
 
     Raises:
-        NotEnoughData: fewer than `MIN_DAYS` days in common.
+        NotEnoughData: fewer than `MIN_DAYS` days in common, or returns that are all the same.
         ValueError: a return is missing or infinite.
     """
     own, other = _aligned(returns, benchmark)
@@ -88,6 +88,8 @@ def _aligned(returns: pd.Series, benchmark: pd.Series) -> tuple[pd.Series, pd.Se
     if own.name == other.name:
         raise ValueError(f"strategy and benchmark are both named {own.name!r}")
     for series in (own, other):
+        if series.nunique() == 1:
+            raise NotEnoughData(f"{series.name} never moves: quantstats cannot report on it")
         if not series.abs().lt(float("inf")).all():
             raise ValueError(f"{series.name}: a return is missing or infinite")
         if series.min() >= 0 and series.max() > 1:

@@ -178,5 +178,6 @@ def _reports(catalog: Catalog) -> Stage:
         "session tables, strategies, tearsheets",
         REPORTS_JOB,
         {},
-        bool(catalog.klines) + 5 * bool(catalog.strategies),
+        # Beside the tearsheets, daily returns and the strategies' results.
+        bool(catalog.klines) + (2 + len(catalog.strategies.chosen) if catalog.strategies else 0),
     )

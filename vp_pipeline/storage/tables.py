@@ -262,7 +262,15 @@ SESSION_VOLATILITY = Table(
 
 DAILY_RETURN = Table(
     "daily_return",
-    {"symbol": "text", "day": "date", "close": "float8", "return": "float8"},
+    {
+        "symbol": "text",
+        "day": "date",
+        "close": "float8",
+        "return": "float8",
+        "high": "float8",
+        "low": "float8",
+        "volume": "float8",
+    },
     key=("symbol", "day"),
 )
 
@@ -272,10 +280,58 @@ STRATEGY_RETURN = Table(
     key=("strategy", "day"),
 )
 
+STRATEGY_NET = Table(
+    "strategy_net",
+    {"strategy": "text", "day": "date", "net": "float8", "turnover": "float8", "cost": "float8"},
+    key=("strategy", "day"),
+)
+
 STRATEGY_WEIGHT = Table(
     "strategy_weight",
     {"strategy": "text", "day": "date", "symbol": "text", "weight": "float8"},
     key=("strategy", "day", "symbol"),
+)
+
+STRATEGY_SUMMARY = Table(
+    "strategy_summary",
+    {
+        "strategy": "text",
+        "title": "text",
+        "description": "text",
+        "parameters": "text",
+        "benchmark": "text",
+        "looks_ahead": "bool",
+        "days_looked_ahead": "int4",
+        "evidence": "text",
+        "days": "int4",
+        "first_day": "date",
+        "last_day": "date",
+        "cagr": "float8",
+        "cagr_low": "float8",
+        "cagr_high": "float8",
+        "cagr_gross": "float8",
+        "volatility": "float8",
+        "sharpe": "float8",
+        "sharpe_low": "float8",
+        "sharpe_high": "float8",
+        "sharpe_gross": "float8",
+        "sortino": "float8",
+        "max_drawdown": "float8",
+        "max_drawdown_low": "float8",
+        "max_drawdown_high": "float8",
+        "psr": "float8",
+        "dsr": "float8",
+        "trials": "int4",
+        "turnover": "float8",
+        "exposure": "float8",
+        "costs": "float8",
+        "break_even_bps": "float8",
+        "out_of_sample_from": "date",
+        "in_sample_sharpe": "float8",
+        "out_of_sample_sharpe": "float8",
+        "excess_cagr": "float8",
+    },
+    key=("strategy",),
 )
 
 TABLES = {
@@ -298,6 +354,8 @@ TABLES = {
         DAILY_RETURN,
         STRATEGY_RETURN,
         STRATEGY_WEIGHT,
+        STRATEGY_NET,
+        STRATEGY_SUMMARY,
     )
 }
 
