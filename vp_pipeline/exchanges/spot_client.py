@@ -40,8 +40,9 @@ def supported(exchange: str) -> bool:
 class SpotClient:
     """One exchange: its ccxt client, which holds the rate limiter, and the listings of `symbols`.
 
-    `host`, if given, stands in for the exchange's own: a sandbox; `recorded` says that it serves a recording.
-    `cache` is the folder of the listings. A client serves one round of requests: a failure to get the listings holds for all its markets.
+    `host`, if given, stands in for the exchange's own: a sandbox; `recorded` says that it serves a
+    recording. `cache` is the folder of what outlives a process. A client serves one round of requests: a
+    failure to get the listings holds for all its markets.
 
     Raises:
         FetchError: ccxt knows no such exchange.
