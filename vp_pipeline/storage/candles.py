@@ -1,14 +1,13 @@
 """Minute candles in and out of the partitioned table, many markets at once.
 
 Here belongs how candles are stored (what is new is copied in, what differs is updated, all else is left
-alone) and read (as packed columns). What counts as a difference is in `candle_changes`, the bytes of
-COPY in `candle_copy`.
+alone) and read (as packed columns). What a frame must be is in `candle_frames`, what counts as a difference
+in `candle_changes`, the bytes of COPY in `candle_copy`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,7 @@ from vp_pipeline.storage.candle_changes import (
     per_market,
     sorting_key,
 )
+from vp_pipeline.storage.candle_frames import minutes_of
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.markets import lock
 from vp_pipeline.storage.tables import CANDLE, PgType
@@ -77,7 +77,7 @@ def store(connection: Connection, frames: Mapping[int, pd.DataFrame]) -> dict[in
         ValueError: a frame lacks a column, repeats a minute or holds what is no number or no minute.
         psycopg.errors.CheckViolation: a market number that is not registered.
     """
-    new = Minutes.concatenate([_minutes_of(number, frames[number]) for number in sorted(frames)])
+    new = Minutes.concatenate([minutes_of(number, frames[number]) for number in sorted(frames)])
     lock(connection, list(frames))
     changes = compare(_stored(connection, _segments(new)), new)
     if len(changes.insert):
@@ -143,42 +143,6 @@ def final_minutes(connection: Connection, windows: Sequence[tuple[int, Window]])
     return {number: np.sort(found["open_time"][found["market_id"] == number]) for number in numbers}
 
 
-def _minutes_of(number: int, frame: pd.DataFrame) -> Minutes:
-    absent = [name for name in ("open_time", *VALUES[:KNOWN]) if name not in frame.columns]
-    if absent:
-        raise ValueError(f"candles of market {number} lack {', '.join(absent)}")
-    times = _times(number, frame["open_time"])
-    order = np.argsort(times, kind="stable")
-    minute = times[order].astype("datetime64[m]").astype(np.int64)
-    values = np.full((len(frame), len(VALUES)), np.nan)
-    for column, name in enumerate(VALUES):
-        if name in frame.columns:
-            values[:, column] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)[order]
-    bad = ~np.isfinite(values[:, :KNOWN]).all(axis=1) | np.isinf(values[:, KNOWN:]).any(axis=1)
-    bad[1:] |= minute[1:] == minute[:-1]
-    if bad.any():
-        raise ValueError(
-            f"candles of market {number}: {times[order][bad][0]} comes twice or holds what is no number"
-        )
-    provisional = np.zeros(len(frame), dtype=bool)
-    if "provisional" in frame.columns:
-        provisional = frame["provisional"].to_numpy(dtype=bool)[order]
-    return Minutes(np.full(len(frame), number, dtype=np.int16), minute, provisional, values)
-
-
-def _times(number: int, column: "pd.Series[Any]") -> Times:
-    if not len(column):
-        return np.empty(0, dtype="datetime64[us]")
-    if not isinstance(column.dtype, pd.DatetimeTZDtype):
-        raise ValueError(f"candles of market {number}: open_time has no time zone")
-    local = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    times: Times = local.to_numpy(dtype="datetime64[us]")
-    askew = times != times.astype("datetime64[m]")
-    if askew.any():
-        raise ValueError(f"candles of market {number}: {times[askew][0]} is not a whole minute")
-    return times
-
-
 def _segments(new: Minutes) -> list[Segment]:
     """The stretches of time, by market, whose stored rows are to be compared."""
     found: list[Segment] = []
@@ -216,17 +180,21 @@ def _stored(connection: Connection, segments: Sequence[Segment]) -> Minutes:
 def _segments_of(
     connection: Connection, segments: Sequence[Segment], kinds: Mapping[str, PgType], which: sql.Composable
 ) -> packed.Arrays:
-    """Packed columns of the segments' rows, in no certain order: one query, one scan a segment."""
+    """Packed columns of the segments' rows, in no certain order, by one query."""
     if not segments:
         return packed.empty(kinds)
-    # A number for each partition, not a join: the planner sees at once which partitions count.
+    # Markets by stretch of time: those of a tick share one, and each scan is planned by itself.
+    shared: dict[tuple[datetime, datetime], list[int]] = {}
+    for number, start, end in segments:
+        shared.setdefault((start, end), []).append(number)
+    # Numbers and not a join: the planner sees at once which partitions count.
     scan = sql.SQL(
-        "SELECT {} FROM candle WHERE market_id = %s AND open_time >= %s AND open_time < %s AND {}"
+        "SELECT {} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}"
     ).format(sql.SQL(", ").join(map(sql.Identifier, kinds)), which)
     query = sql.SQL("SELECT {} FROM ({}) AS candle").format(
-        packed.select_list(kinds, VALUES[KNOWN:]), sql.SQL(" UNION ALL ").join([scan] * len(segments))
+        packed.select_list(kinds, VALUES[KNOWN:]), sql.SQL(" UNION ALL ").join([scan] * len(shared))
     )
-    arguments = [value for segment in segments for value in segment]
+    arguments = [value for (start, end), numbers in shared.items() for value in (numbers, start, end)]
     row = connection.execute(query, arguments, binary=True, prepare=False).fetchone()
     return packed.unpack(row or (), kinds)
 
