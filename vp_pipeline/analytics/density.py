@@ -10,13 +10,13 @@ the squared bin on average: there the kernel is narrower by that. The curve diff
 peak from the exact sum over all candles, also where all prices are whole ticks.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.analytics.placement import Floats
+from vp_pipeline.analytics.placement import Complexes, Floats, Ints
 
 REACH = 6.5
 """Bandwidths after which a kernel has fallen below 1e-9 of its peak."""
@@ -25,7 +25,7 @@ _BINS_PER_BANDWIDTH, _BINS_IF_MANY = 64, 320
 _MANY = 100_000
 _ROUNDING = 1e-12
 _MOST_BINS = 1 << 20
-_BLOCK = 32_768
+_BLOCK = 16_384
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Binned:
     stride: int
     samples: int
     widened: float
-    spectrum: npt.NDArray[np.complex128]
+    spectrum: Complexes
 
     @property
     def price(self) -> Floats:
@@ -148,40 +148,46 @@ def binned(
 def _in_two(price: Floats, volume: Floats, start: float, width: float, size: int) -> Floats:
     # The real part goes to the bin below a price; the imaginary part moves on to the one above.
     parts = np.zeros(size, dtype=np.complex128)
-    amount, bins = np.empty(_BLOCK, dtype=np.complex128), np.empty(_BLOCK, dtype=np.int64)
-    place, whole = np.empty(_BLOCK), np.empty(_BLOCK)
-    for begin in range(0, len(price), _BLOCK):
-        weight = volume[begin : begin + _BLOCK]
-        n = len(weight)
-        at, below = place[:n], whole[:n]
-        np.subtract(price[begin : begin + _BLOCK], start, out=at)
-        at *= 1 / width
-        np.floor(at, out=below)
-        at -= below
-        amount.real[:n] = weight
-        np.multiply(at, weight, out=amount.imag[:n])
-        bins[:n] = below
-        np.add.at(parts, bins[:n], amount[:n])
+    for at, weight, amount, bins in _places(price, volume, start, width, np.floor):
+        np.multiply(at, weight, out=amount.imag)
+        np.add.at(parts, bins, amount)
     held: Floats = parts.real - parts.imag
     held[1:] += parts.imag[:-1]
     return held
 
 
 def _in_three(price: Floats, volume: Floats, start: float, width: float, size: int) -> Floats:
-    held = np.zeros(size)
-    for begin in range(0, len(price), _BLOCK):
-        weight = volume[begin : begin + _BLOCK]
-        at = (price[begin : begin + _BLOCK] - start) / width
-        nearest = np.rint(at)
-        at -= nearest
-        bins = nearest.astype(np.int64)
-        shifted = weight * at
-        squared = np.bincount(bins, shifted * at, size)
-        moved = np.bincount(bins, shifted, size)
-        held += np.bincount(bins, weight, size) - squared
-        held[1:] += 0.5 * (squared + moved)[:-1]
-        held[:-1] += 0.5 * (squared - moved)[1:]
+    # Volume, and its first two moments about the nearest bin, which the two beside it make up for.
+    parts, squared = np.zeros(size, dtype=np.complex128), np.zeros(size)
+    for at, weight, amount, bins in _places(price, volume, start, width, np.rint):
+        np.multiply(at, weight, out=amount.imag)
+        np.add.at(parts, bins, amount)
+        at *= amount.imag
+        np.add.at(squared, bins, at)
+    held: Floats = parts.real - squared
+    held[1:] += 0.5 * (squared + parts.imag)[:-1]
+    held[:-1] += 0.5 * (squared - parts.imag)[1:]
     return held
+
+
+def _places(
+    price: Floats, volume: Floats, start: float, width: float, rounded: np.ufunc
+) -> Iterator[tuple[Floats, Floats, Complexes, Ints]]:
+    """By blocks: how far a price is from its bin, its volume, the same as the real part, the bin."""
+    block = min(_BLOCK, len(price))
+    amount, bins = np.empty(block, dtype=np.complex128), np.empty(block, dtype=np.int64)
+    place, whole = np.empty(block), np.empty(block)
+    for begin in range(0, len(price), block):
+        weight = volume[begin : begin + block]
+        n = len(weight)
+        at, of_bin = place[:n], whole[:n]
+        np.subtract(price[begin : begin + block], start, out=at)
+        at *= 1 / width
+        rounded(at, out=of_bin)
+        at -= of_bin
+        amount.real[:n] = weight
+        bins[:n] = of_bin
+        yield at, weight, amount[:n], bins[:n]
 
 
 def _dot(one: Floats, other: Floats) -> float:

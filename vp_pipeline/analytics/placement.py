@@ -21,14 +21,16 @@ MAX_ROWS = 5_000_000
 _BLOCK = 16_384
 _TURNS = 4
 _TINY = 1e-100
-_NOISE, _NOISE_IN_ROWS = 1e-9, 0.02
+# How far from an edge a price is still taken to be on it: of itself, and in rows. Less is enough where volume
+# is spread: a little of it in the next row is no matter, while a whole candle's is.
+_NOISE, _NOISE_OF_SPREAD, _MOST_NOISE = 1e-9, 1e-11, 0.02
 _RESIDUE = 1e-11  # of the largest running sum; less may be what rounding left where nothing passes
 
 
 def row_of(price: Floats, row_size: float) -> Ints:
     """The row that each price is in; one that lies under an edge by no more than rounding is on it."""
     rows = np.empty(len(price))
-    _from_below(price / row_size, out=rows)
+    _from_below(price / row_size, rows)
     return rows.astype(np.int64)
 
 
@@ -111,10 +113,10 @@ def _spread(
 ) -> None:
     """Add a block of candles."""
     a, b, bottom, top, row, amount, turn = work.of(len(volume))
-    np.divide(low, row_size, out=a)
-    np.divide(high, row_size, out=b)
-    _from_below(a, out=bottom)
-    _to_above(b, out=top)
+    np.multiply(low, 1 / row_size, out=a)
+    np.multiply(high, 1 / row_size, out=b)
+    _from_below(a, bottom, _NOISE_OF_SPREAD)
+    _to_above(b, top, _NOISE_OF_SPREAD)
     top -= 1.0
     b -= a
     b += _TINY  # a candle of one price
@@ -148,7 +150,9 @@ def _clear(between: Floats, begun: Floats, low: Floats, high: Floats, row_size: 
         return
     passing = np.zeros(len(between) + 1, dtype=np.int64)
     for start in range(0, len(low), _BLOCK):
-        bottom, top = _ends(low[start : start + _BLOCK], high[start : start + _BLOCK], row_size)
+        block = slice(start, start + _BLOCK)
+        tall = np.flatnonzero(high[block] - low[block] > 0.9 * row_size)
+        bottom, top = _ends(low[block][tall], high[block][tall], row_size)
         wide = top > bottom + 1
         np.add.at(passing, bottom[wide] + 1 - first, 1)
         np.subtract.at(passing, top[wide] - first, 1)
@@ -158,8 +162,8 @@ def _clear(between: Floats, begun: Floats, low: Floats, high: Floats, row_size: 
 def _ends(low: Floats, high: Floats, row_size: float) -> tuple[Ints, Ints]:
     """The rows of low and high: a high on an edge does not reach into the row above."""
     bottom, top = np.empty(len(low)), np.empty(len(high))
-    _from_below(low / row_size, out=bottom)
-    _to_above(high / row_size, out=top)
+    _from_below(low * (1 / row_size), bottom, _NOISE_OF_SPREAD)
+    _to_above(high * (1 / row_size), top, _NOISE_OF_SPREAD)
     return bottom.astype(np.int64), top.astype(np.int64) - 1
 
 
@@ -173,22 +177,24 @@ def _extent(bottom: Ints, top: Ints, row_size: float) -> tuple[int, int]:
     return first, count
 
 
-def _from_below(rows: Floats, out: Floats) -> None:
+def _from_below(rows: Floats, out: Floats, noise: float = _NOISE) -> None:
     """The floor: 0.3 / 0.1 is 2.9999999999999996, and a price that was summed up is off by more."""
-    _moved(rows, _NOISE, out)
+    _moved(rows, noise, out)
     np.floor(out, out=out)
 
 
-def _to_above(rows: Floats, out: Floats) -> None:
+def _to_above(rows: Floats, out: Floats, noise: float = _NOISE) -> None:
     """The ceiling, likewise."""
-    _moved(rows, -_NOISE, out)
+    _moved(rows, -noise, out)
     np.ceil(out, out=out)
 
 
 def _moved(rows: Floats, share: float, out: Floats) -> None:
     """Rows and a share of themselves, which is never more than a small part of a row."""
-    if max(rows.max(initial=0.0), -rows.min(initial=0.0)) * _NOISE <= _NOISE_IN_ROWS:
-        np.multiply(np.abs(rows) if rows.min(initial=0.0) < 0 else rows, share, out=out)
-    else:
-        np.clip(np.abs(rows) * share, -_NOISE_IN_ROWS, _NOISE_IN_ROWS, out=out)
-    np.add(out, rows, out=out)
+    np.multiply(rows, 1.0 + share, out=out)
+    if (
+        max(rows.max(initial=0.0), -rows.min(initial=0.0)) * abs(share) > _MOST_NOISE
+        or rows.min(initial=0.0) < 0
+    ):
+        np.clip(np.abs(rows) * share, -_MOST_NOISE, _MOST_NOISE, out=out)
+        np.add(out, rows, out=out)

@@ -110,8 +110,8 @@ def volume_by_price(candles: pd.DataFrame, row_size: float, placement: Placement
 
     Returns:
         Rows from the lowest to the highest touched; none for no candles. Their volume is that of the
-        candles up to rounding (1e-12 relative). A price that is off an edge by no more than 1e-9 of itself,
-        or a fiftieth of a row if that is less, is taken to be on it.
+        candles up to rounding (1e-12 relative). A price that is off an edge by no more than 1e-9 of itself
+        (1e-11 for `uniform`), or a fiftieth of a row if that is less, is taken to be on it.
 
     Raises:
         ValueError: a missing or infinite value, a negative volume, high below low, a row size that is not
