@@ -39,7 +39,7 @@ from vp_pipeline.windows import DAY, HOUR, Window, ceil, union
 
 if TYPE_CHECKING:
     from vp_pipeline.assets.history_klines import LoadedBars
-    from vp_pipeline.assets.history_spot import Loaded
+    from vp_pipeline.assets.history_spot import Loaded, SpotHistory
 
 GROUP = "history"
 COVERAGE_KEY = AssetKey([GROUP, "coverage"])
@@ -118,14 +118,18 @@ def _build_spot(settings: Settings) -> AssetsDefinition:
         partitions_def=months(settings),
         backfill_policy=_MONTH_A_RUN,
     )
-    def history(context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]) -> Results:
+    def history_minutes(
+        context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
+    ) -> Results:
         from vp_pipeline.assets.history_spot import SpotHistory
 
         month = window_of(context)
         chosen = [market for key, market in markets.items() if key in context.selected_asset_keys]
-        loads = SpotHistory(settings, postgres.database_url).load(chosen, month)
+        history = SpotHistory(settings, postgres.database_url)
+        loads = history.load(chosen, month)
         for load in loads:
             yield _market_event(load, month)
+        _name_strangers(context, history)
         _explain(context, loads)
         if COVERAGE_KEY in context.selected_asset_keys:
             totals = {
@@ -134,7 +138,19 @@ def _build_spot(settings: Settings) -> AssetsDefinition:
             }
             yield MaterializeResult(asset_key=COVERAGE_KEY, metadata={**totals, "markets": len(loads)})
 
-    return history
+    return history_minutes
+
+
+def _name_strangers(context: AssetExecutionContext, history: "SpotHistory") -> None:
+    """Say of files of markets that nobody keeps that they are not loaded."""
+    from vp_pipeline.recordings.folder import RecordingError
+
+    try:
+        names = [f"{file.path}: {file.exchange} {file.base}/{file.quote}" for file in history.strangers()]
+    except RecordingError:
+        return  # the problem of every market, told with them
+    if names:
+        context.log.warning("not in the markets file, so not loaded:\n" + "\n".join(names))
 
 
 def _market_event(load: "Loaded", month: Window) -> Event:
@@ -205,7 +221,7 @@ def _build_bars(settings: Settings) -> AssetsDefinition:
         partitions_def=months(settings),
         backfill_policy=_MONTH_A_RUN,
     )
-    def history_klines(
+    def history_bars(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[Event]:
         from vp_pipeline.assets.history_klines import load_bars
@@ -229,7 +245,7 @@ def _build_bars(settings: Settings) -> AssetsDefinition:
                 allow_retries=False,
             )
 
-    return history_klines
+    return history_bars
 
 
 def _bars_event(settings: Settings, load: "LoadedBars", month: Window) -> Event:

@@ -107,13 +107,28 @@ class SpotHistory:
             runs = ledger.runs(connection, [load.number], load.window)[load.number]
         return minus(load.window, [Window(run.start, run.end) for run in runs if run.state in known])
 
-    def _from_files(self, loads: Sequence[Loaded]) -> None:
+    def strangers(self) -> list[SpotFile]:
+        """A person's files of markets that the markets file does not have: nothing of them is loaded.
+
+        Raises:
+            RecordingError: the folder cannot be used.
+        """
+        known = {(market.exchange, market.symbol) for market in self._settings.catalog.markets}
+        return [file for file in self._files() if _symbol_of(file) not in known]
+
+    def _files(self) -> list[SpotFile]:
         folder = self._settings.history_folder
-        if not folder.is_dir():
-            return
+        return spot_files(folder) if folder.is_dir() else []
+
+    def _from_files(self, loads: Sequence[Loaded]) -> None:
         by_market: dict[tuple[str, str], list[SpotFile]] = defaultdict(list)
-        for file in spot_files(folder):
-            by_market[file.exchange, f"{file.base}/{file.quote}"].append(file)
+        try:
+            for file in self._files():
+                by_market[_symbol_of(file)].append(file)
+        except RecordingError as error:
+            for load in loads:
+                load.problems.append(str(error))
+            return
         for load in loads:
             for file in by_market[load.market.exchange, load.market.symbol]:
                 left = self._left(load, KNOWN)
@@ -220,6 +235,10 @@ class SpotHistory:
                 ledger.record(
                     connection, [Finding(load.number, window, "unfetchable", reason) for window in left]
                 )
+
+
+def _symbol_of(file: SpotFile) -> tuple[str, str]:
+    return file.exchange, f"{file.base}/{file.quote}"
 
 
 def _serves_years(market: Market) -> bool:

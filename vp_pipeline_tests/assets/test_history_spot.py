@@ -166,6 +166,21 @@ def test_a_file_that_cannot_be_read_is_a_problem_and_stops_no_market(here: Platf
     assert done["binance BTC/USDT"].got == window.count(MINUTE)
 
 
+def test_a_folder_that_cannot_be_used_is_every_markets_problem_and_strangers_are_named(
+    here: Platform,
+) -> None:
+    window = month(2022, 11)
+    here.record("ftx BTC/EUR", Window(window.start, window.start + HOUR))
+    (stranger,) = SpotHistory(here.settings, here.url).strangers()
+    assert (stranger.exchange, stranger.quote) == ("ftx", "EUR")
+    outside = here.settings.home / "outside.csv"
+    outside.write_text("x")
+    (here.settings.history_folder / "minute_own" / "ftx_BTC-USD.csv").symlink_to(outside)
+    done = load(here, ["ftx BTC/USD"], window)["ftx BTC/USD"]
+    assert "leads out of" in done.problems[0]
+    assert done.unfetchable == done.window.count(MINUTE)
+
+
 def test_exchanges_that_keep_years_are_asked_side_by_side(here: Platform) -> None:
     window = month(2025, 2)
     now = datetime(2025, 2, 2, 6, tzinfo=UTC)
