@@ -19,9 +19,11 @@ import pandas as pd
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
 from vp_pipeline.analytics.session_hours import (
+    BLOCK,
     SESSIONS,
     SLOT_SECONDS,
     SLOTS_A_DAY,
+    UNITS,
     Codes,
     Preset,
     sessions_of_slots,
@@ -29,16 +31,12 @@ from vp_pipeline.analytics.session_hours import (
 
 Gaps = Literal["drop", "document"]
 Bools = npt.NDArray[np.bool_]
+Bins = npt.NDArray[np.int32]
 
 WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 QUARTERS = ("00", "15", "30", "45")
 """Minutes at which the quarters of an hour begin."""
 BINS_A_DAY = len(SESSIONS) * len(QUARTERS)
-
-BLOCK = 1 << 15
-"""Bars worked on at once: a few arrays that stay in the processor's cache."""
-
-_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +52,7 @@ class BarReturns:
     preset: Preset
     open_time: pd.DatetimeIndex
     first_day: int
-    bin: npt.NDArray[np.intp]
+    bin: Bins
     return_pct: Floats
     gap: Bools
     filled: Bools
@@ -94,7 +92,9 @@ class BarReturns:
         names = ("open_time", "bin", "return_pct", "gap", "filled", "outlier")
         values = {name: getattr(self, name)[rows] for name in names}
         amounts = {name: getattr(self, name)[rows] for name in ("volume", "trades", "taker_buy_volume")}
-        return replace(self, **values, **amounts)
+        skipped = int(values["bin"][0]) // BINS_A_DAY if len(values["bin"]) else 0
+        values["bin"] = values["bin"] - skipped * BINS_A_DAY
+        return replace(self, first_day=self.first_day + skipped, **values, **amounts)
 
 
 def returns_pct(
@@ -118,39 +118,48 @@ def returns_pct(
         NotEnoughData: no bars.
         ValueError: times not UTC, repeated, or closer than `bar`; a price missing or not positive.
     """
-    times, step, order = _times(klines, bar)
+    if bar <= pd.Timedelta(0):
+        raise ValueError(f"a bar needs a positive length, got {bar}")
+    index, order = _times(klines)
+    times, step = index.asi8, UNITS[index.unit]
     opened, close = (_column(klines, name, order) for name in ("open", "close"))
-    if not (np.isfinite(close).all() and close.min() > 0 and np.isfinite(opened[0]) and opened[0] > 0):
+    if not (close.min() > 0 and close.max() < np.inf and 0 < opened[0] < np.inf):
         raise ValueError("every bar needs a positive close, the first a positive open: drop the others first")
     table, first_day = _bins(times, step, preset)
     found = _Arrays.of(len(times))
     ticks, drop = round(bar.total_seconds() * step), gaps == "drop"
     volume = _column(klines, "volume", order)
-    before = np.concatenate((opened[:1], close[:-1]))
+    # Blocks overlap by one bar, so that a change and a step need no copy of what came before.
     for start in range(0, len(times), BLOCK):
-        rows = slice(start, start + BLOCK)
+        rows, after = slice(start, start + BLOCK), slice(start + 1, start + BLOCK + 1)
+        steps = np.diff(times[start : start + BLOCK + 1])
+        if len(steps) and steps.min() < ticks:
+            raise _too_close(index, start + int(np.argmin(steps)), bar)
         slots = times[rows] // (SLOT_SECONDS * step)
         # Clipping never happens; raising would copy.
         np.take(table, slots - first_day * SLOTS_A_DAY, out=found.bin[rows], mode="clip")
-        change = np.subtract(close[rows], before[rows], out=found.change[rows])
+        before, change = close[start : start + len(steps)], found.change[after]
+        np.subtract(close[after], before, out=change)
         change *= 100
-        change /= before[rows]
+        change /= before
         if drop:
-            np.not_equal(np.diff(times[rows], prepend=times[max(start - 1, 0)]), ticks, out=found.gap[rows])
+            np.not_equal(steps, ticks, out=found.gap[after])
             np.equal(volume[rows], 0, out=found.filled[rows])
             found.filled[rows] &= opened[rows] == close[rows]
-        np.greater_equal(change, outlier_pct, out=found.outlier[rows])
+    found.change[0] = 100 * (close[0] - opened[0]) / opened[0]
+    np.greater_equal(found.change, outlier_pct, out=found.outlier)
     if drop:
-        found.gap[0] = False
         dropped = found.gap | found.filled
         dropped[1:] |= found.filled[:-1]
-        found.outlier[dropped] = False
-        found.change[dropped] = np.nan
-    found.change[found.outlier] = np.nan
+        if dropped.any():
+            found.outlier[dropped] = False
+            found.change[dropped] = np.nan
+    if found.outlier.any():
+        found.change[found.outlier] = np.nan
     return BarReturns(
         bar,
         preset,
-        _index(klines, order),
+        index,
         first_day,
         found.bin,
         found.change,
@@ -169,7 +178,7 @@ def weekdays(days: npt.NDArray[np.integer]) -> Codes:
 
 @dataclass(frozen=True, eq=False)
 class _Arrays:
-    bin: npt.NDArray[np.intp]
+    bin: Bins
     change: Floats
     gap: Bools
     filled: Bools
@@ -178,45 +187,37 @@ class _Arrays:
     @classmethod
     def of(cls, count: int) -> "_Arrays":
         flags = [np.zeros(count, dtype=np.bool_) for _ in range(3)]
-        return cls(np.empty(count, dtype=np.intp), np.empty(count), *flags)
+        return cls(np.empty(count, dtype=np.int32), np.empty(count), *flags)
 
 
-def _bins(times: npt.NDArray[np.int64], step: int, preset: Preset) -> tuple[npt.NDArray[np.intp], int]:
+def _bins(times: npt.NDArray[np.int64], step: int, preset: Preset) -> tuple[Bins, int]:
     """The bin of every quarter of an hour from the first day on, and that day."""
     first, last = (int(times[at] // (86_400 * step)) for at in (0, -1))
-    slots = np.arange((last - first + 1) * SLOTS_A_DAY)
-    session = sessions_of_slots(first * SLOTS_A_DAY, len(slots), preset).astype(np.intp)
-    quarters = len(QUARTERS)
-    return slots // SLOTS_A_DAY * BINS_A_DAY + session * quarters + slots % quarters, first
+    days = last - first + 1
+    # Hours that never change are those of one day.
+    known = 1 if preset == "document" else days
+    session = sessions_of_slots(first * SLOTS_A_DAY, known * SLOTS_A_DAY, preset).astype(np.int32)
+    of_day = session.reshape(known, SLOTS_A_DAY) * len(QUARTERS) + np.arange(SLOTS_A_DAY) % len(QUARTERS)
+    bins = np.arange(days, dtype=np.int32)[:, None] * BINS_A_DAY + of_day
+    return bins.astype(np.int32).ravel(), first
 
 
-def _times(
-    klines: pd.DataFrame, bar: pd.Timedelta
-) -> tuple[npt.NDArray[np.int64], int, npt.NDArray[np.intp] | None]:
-    """Open times in order, how many of their units make a second, and the order if it is another."""
-    if bar <= pd.Timedelta(0):
-        raise ValueError(f"a bar needs a positive length, got {bar}")
+def _times(klines: pd.DataFrame) -> tuple[pd.DatetimeIndex, npt.NDArray[np.intp] | None]:
+    """Open times in order, and the order if it is another than that of the rows."""
     if len(klines) == 0:
         raise NotEnoughData("no bars")
     index = pd.DatetimeIndex(klines["open_time"])
     if str(index.tz) != "UTC":
         raise ValueError(f"open_time must be UTC-aware, got {klines['open_time'].dtype}")
-    times, order = index.asi8, None
-    step = _UNITS[index.unit]
-    steps = np.diff(times)
-    if len(steps) and steps.min() <= 0:
-        order = np.argsort(times, kind="stable")
-        times = times[order]
-        steps = np.diff(times)
-    if len(steps) and steps.min() < bar.total_seconds() * step:
-        at = pd.Timestamp(int(times[int(np.argmin(steps))]), unit=index.unit)
-        raise ValueError(f"two bars open less than {bar} apart, the first at {at} UTC: check the bar length")
-    return times, step, order
+    if index.is_monotonic_increasing:
+        return index, None
+    order = np.argsort(index.asi8, kind="stable")
+    return index[order], order
 
 
-def _index(klines: pd.DataFrame, order: npt.NDArray[np.intp] | None) -> pd.DatetimeIndex:
-    index = pd.DatetimeIndex(klines["open_time"])
-    return index if order is None else index[order]
+def _too_close(index: pd.DatetimeIndex, row: int, bar: pd.Timedelta) -> ValueError:
+    at = index[row].tz_localize(None)
+    return ValueError(f"two bars open less than {bar} apart, the first at {at} UTC: check the bar length")
 
 
 def _column(klines: pd.DataFrame, name: str, order: npt.NDArray[np.intp] | None) -> Floats:

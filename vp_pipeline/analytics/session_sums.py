@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from vp_pipeline.analytics.bar_returns import BINS_A_DAY, BLOCK, QUARTERS, WEEKDAYS, BarReturns, weekdays
+from vp_pipeline.analytics.bar_returns import BINS_A_DAY, QUARTERS, WEEKDAYS, BarReturns, weekdays
 from vp_pipeline.analytics.price_rows import Floats
-from vp_pipeline.analytics.session_hours import SESSIONS, Codes
+from vp_pipeline.analytics.session_hours import BLOCK, SESSIONS, Codes
 
-Bins = npt.NDArray[np.intp]
+_Bins = npt.NDArray[np.intp]
 
 FIELDS = (
     "bars",
@@ -107,13 +107,13 @@ def _add_block(values: Floats, returns: BarReturns, rows: slice, centre: float) 
     names = ("bin", "return_pct", "volume", "trades", "taker_buy_volume")
     bins, r, volume, trades, taker = (getattr(returns, name)[rows] for name in names)
     first, last = (int(bins[at]) // BINS_A_DAY * BINS_A_DAY for at in (0, -1))
+    bins = bins.astype(np.intp) - first
     if returns.outlier[rows].any():
         kept = ~returns.outlier[rows]
         bins, r, volume, trades, taker = (part[kept] for part in (bins, r, volume, trades, taker))
-    bins = bins - first
     size = last - first + BINS_A_DAY
 
-    def total(where: Bins, weights: Floats | None = None) -> Floats:
+    def total(where: _Bins, weights: Floats | None = None) -> Floats:
         return np.asarray(np.bincount(where, weights, minlength=size), dtype=np.float64)
 
     bars = total(bins)
@@ -134,7 +134,7 @@ def _add_block(values: Floats, returns: BarReturns, rows: slice, centre: float) 
         values[place, first : first + size] += found[name]
 
 
-def _known(bins: Bins, values: Floats) -> tuple[Bins, Floats]:
+def _known(bins: _Bins, values: Floats) -> tuple[_Bins, Floats]:
     """Bins and values where the values are known; the very same bins if all are."""
     if np.isfinite(values.sum()):
         return bins, values

@@ -81,7 +81,8 @@ def test_intervals_are_those_of_resampled_bars() -> None:
     ):
         own = float(describe(found)[COLUMN_OF[name]].iloc[place])
         expected = own + (np.quantile(column, [0.05, 0.95]) - own) * math.sqrt(15 / 14)
-        assert table.loc[place, [f"{name}_low", f"{name}_high"]].tolist() == pytest.approx(expected, rel=1e-9)
+        found_ends = table[[f"{name}_low", f"{name}_high"]].to_numpy()[place]
+        assert list(found_ends) == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_daily_share_is_the_mean_of_the_days_shares() -> None:

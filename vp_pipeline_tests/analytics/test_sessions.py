@@ -190,6 +190,7 @@ def test_bars_between_two_times_keep_their_returns() -> None:
     assert len(day) == 288
     assert day.return_pct.tolist() == whole.return_pct[288:576].tolist()
     assert table_of(day).group("weekday")["bars"].tolist() == [0, 288, 0, 0, 0, 0, 0]
+    assert table_of(day).sums.days == 1
 
 
 @pytest.mark.parametrize(
