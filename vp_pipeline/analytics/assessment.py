@@ -98,7 +98,7 @@ def assess(
     whole = of.performance(net, periods_per_year)
     intervals = bootstrap_intervals(net, periods_per_year)
     comparison = compare(net, benchmark, periods_per_year)
-    inside, outside = _samples(net, split, periods_per_year)
+    inside, outside = samples(net, split, periods_per_year)
     probability = psr(net)
     deflated = dsr(net, trials.sharpe_variance, trials.count)
     return Assessment(
@@ -151,7 +151,10 @@ def costs_at(tested: Backtest, multiples: tuple[float, ...], periods_per_year: f
     return pd.DataFrame(rows, columns=["multiple", "cagr", "sharpe"])
 
 
-def _samples(net: pd.Series, split: pd.Timestamp | None, periods_per_year: float) -> tuple[Sample, Sample]:
+def samples(
+    net: pd.Series, split: pd.Timestamp | None = None, periods_per_year: float = DAYS_PER_YEAR
+) -> tuple[Sample, Sample]:
+    """The days before `split` and those from it on; by default two thirds and one."""
     at = math.ceil(len(net) * IN_SAMPLE) if split is None else int(net.index.searchsorted(split))
     inside, outside = (_sample(part, periods_per_year) for part in (net.iloc[:at], net.iloc[at:]))
     return inside, outside

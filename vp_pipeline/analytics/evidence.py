@@ -25,7 +25,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the level goes by; ratios are annual and after costs, NaN where undefined."""
+    """What the level goes by; ratios are annual and after costs, NaN where undefined.
+
+    Without a `benchmark` there is no comparison.
+    """
 
     days: int
     looks_ahead: bool
@@ -35,8 +38,8 @@ class Findings:
     dsr: float
     trials: int
     out_of_sample_sharpe: float
-    excess_cagr: float
-    benchmark: str
+    excess_cagr: float = math.nan
+    benchmark: str | None = None
 
 
 def evidence(found: Findings) -> Evidence:
@@ -67,31 +70,40 @@ def _reasons(found: Findings) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if math.isnan(found.sharpe):
         return (*against, "Its returns never move: there is nothing to judge."), ()
     judge(found.sharpe > 0, "It gained after costs.", "It lost after costs.")
-    judge(
-        found.sharpe_low > 0,
-        "The interval of its Sharpe ratio is above 0.",
-        "The interval of its Sharpe ratio holds 0: the gain may be luck.",
-    )
-    variants = f"{found.trials} variants" if found.trials > 1 else "1 variant"
-    judge(
-        found.dsr >= SURE,
-        f"It is better than the best of {variants} would be by luck (deflated Sharpe ratio {found.dsr:.0%}).",
-        f"The best of {variants} that are worth nothing may do as well (deflated Sharpe ratio"
-        f" {found.dsr:.0%}, below {SURE:.0%}).",
-    )
+    if found.sharpe > 0:
+        judge(
+            found.sharpe_low > 0,
+            "The interval of its Sharpe ratio is above 0.",
+            "The interval of its Sharpe ratio holds 0: the gain may be luck.",
+        )
+        judge(
+            found.dsr >= SURE,
+            f"It is better than {_luck(found.trials)} (deflated Sharpe ratio {_share(found.dsr)}).",
+            f"It may be no better than {_luck(found.trials)} (deflated Sharpe ratio {_share(found.dsr)},"
+            f" below {SURE:.0%}).",
+        )
     judge(
         found.out_of_sample_sharpe > 0,
         "It gained out of sample too.",
         "It did not gain out of sample.",
     )
-    judge(
-        found.excess_cagr > 0,
-        f"It grew more than {found.benchmark}.",
-        f"It did not grow more than {found.benchmark}.",
-    )
+    if found.benchmark is not None:
+        judge(
+            found.excess_cagr > 0,
+            f"It grew more than {found.benchmark}.",
+            f"It did not grow more than {found.benchmark}.",
+        )
     judge(
         found.days >= LONG_DAYS,
         f"It rests on {found.days} days.",
         f"It rests on {found.days} days only.",
     )
     return tuple(against), tuple(favour)
+
+
+def _luck(trials: int) -> str:
+    return f"the best of {trials} variants that are worth nothing" if trials > 1 else "luck"
+
+
+def _share(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.0%}"

@@ -9,7 +9,7 @@ from html import escape
 
 from vp_pipeline.analytics.assessment import Assessment
 from vp_pipeline.analytics.bootstrap import Interval
-from vp_pipeline.analytics.evidence import Level
+from vp_pipeline.analytics.evidence import Evidence, Level
 from vp_pipeline.figures.page import Markup
 
 DASH = "\N{EN DASH}"
@@ -31,19 +31,23 @@ def verdict(found: Assessment, benchmark: str, look_ahead: str, assumed_bps: flo
         look_ahead: the verdict on looking ahead, a sentence.
         assumed_bps: mean cost of what was traded.
     """
-    evidence = found.evidence
-    reasons = [f'<li class="against">{escape(one)}</li>' for one in evidence.against]
-    reasons += [f'<li class="favour">{escape(one)}</li>' for one in evidence.favour]
     tiles = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class='with'>{escape(beside)}</dd></div>"
         for name, value, beside in _tiles(found, benchmark, assumed_bps)
     )
+    panel = level_of_evidence(found.evidence, f'<p class="look">{escape(look_ahead)}</p>')
+    return Markup(f'{panel.html}<dl class="tiles">{tiles}</dl>')
+
+
+def level_of_evidence(evidence: Evidence, html: str = "", of: str = "") -> Markup:
+    """The level in words, what it is `of`, HTML of one's own, and the reasons."""
+    reasons = [f'<li class="against">{escape(one)}</li>' for one in evidence.against]
+    reasons += [f'<li class="favour">{escape(one)}</li>' for one in evidence.favour]
+    heading = f"{of}: {_WORDS[evidence.level].lower()}" if of else _WORDS[evidence.level]
     return Markup(
         f"<style>{_STYLE}</style>"
-        f'<section class="verdict {evidence.level}"><h2>{_WORDS[evidence.level]}</h2>'
-        f'<p class="look">{escape(look_ahead)}</p>'
+        f'<section class="verdict {evidence.level}"><h2>{escape(heading)}</h2>{html}'
         f"<ul>{''.join(reasons)}</ul></section>"
-        f'<dl class="tiles">{tiles}</dl>'
     )
 
 

@@ -6,6 +6,7 @@ Here belongs which figures and tables it shows, in which order; figures are draw
 from vp_pipeline.figures.growth import growth_figure
 from vp_pipeline.figures.page import Heading, Section, inline, render_page
 from vp_pipeline.figures.returns import drawdown_figure, monthly_figure
+from vp_pipeline.figures.verdict import level_of_evidence
 from vp_pipeline.own_data.returns_report import ReturnsReport, remarks, table_of, title_of
 
 
@@ -13,6 +14,7 @@ def html_of(report: ReturnsReport) -> str:
     """One self-contained document; same report, same bytes."""
     table = table_of(report).rename_axis("Statistic").reset_index()
     sections: list[Section] = [
+        *(level_of_evidence(column.evidence, of=name) for name, column in report.columns.items()),
         growth_figure(report.returns, "Growth of 1"),
         drawdown_figure(report.returns, "Drawdown"),
         Heading("Statistics"),

@@ -3,6 +3,7 @@
 Here belongs its content, as data, as text and as JSON; its HTML is in `returns_page`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vp_pipeline.analytics.assessment import Sample, samples
 from vp_pipeline.analytics.benchmark import Comparison, compare
 from vp_pipeline.analytics.costs import break_even_bps, net_returns
+from vp_pipeline.analytics.evidence import Evidence, Findings, evidence
 from vp_pipeline.analytics.performance import Performance, performance
 from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.statistics import (
@@ -36,7 +39,7 @@ FEES_ASSUMPTION = (
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the file, after fees. The last three are None where the file cannot tell them.
+    """One column of the file, after fees. What the file cannot tell is None.
 
     `gross` are the figures before fees; `turnover` is a mean a period, under `FEES_ASSUMPTION`.
     """
@@ -46,6 +49,9 @@ class Column:
     turnover: float | None
     break_even_bps: float | None
     benchmark: Comparison | None
+    in_sample: Sample
+    out_of_sample: Sample
+    evidence: Evidence
 
 
 @dataclass(frozen=True)
@@ -82,22 +88,54 @@ def returns_report(
         DataFileError: fees that take everything.
     """
     gross = returns.drop(columns=[benchmark] if benchmark else [])
-    traded = gross.ne(0).astype(float)
+    traded = gross.ne(0).astype(float).where(gross.notna())
     net = pd.DataFrame({name: _net(path, gross[name], traded[name], fees_bps) for name in gross})
     tried = Trials.among([net[name] for name in net], trials)
     columns = {
-        str(name): Column(
-            statistics=statistics(net[name], periods_per_year, tried),
+        str(name): _column(
+            net[name].dropna(),
+            statistics(net[name].dropna(), periods_per_year, tried),
             gross=performance(gross[name], periods_per_year) if fees_bps else None,
             turnover=float(traded[name].mean()) if fees_bps else None,
             break_even_bps=break_even_bps(gross[name], traded[name]) if fees_bps else None,
-            benchmark=compare(net[name], returns[benchmark], periods_per_year) if benchmark else None,
+            benchmark=returns[benchmark] if benchmark else None,
         )
         for name in net
     }
     shown = net.assign(**{benchmark: returns[benchmark]}) if benchmark else net
     notes = annualisation_notes(pd.DatetimeIndex(returns.index), periods_per_year)
+    missing = [f"{name} {int(gross[name].isna().sum())}" for name in gross if gross[name].isna().any()]
+    if missing:
+        notes.append(f"Rows without a return, before the first or after the last: {', '.join(missing)}.")
     return ReturnsReport(path, columns, shown, benchmark, fees_bps, notes)
+
+
+def _column(
+    net: pd.Series,
+    known: Statistics,
+    *,
+    gross: Performance | None,
+    turnover: float | None,
+    break_even_bps: float | None,
+    benchmark: pd.Series | None,
+) -> Column:
+    inside, outside = samples(net, None, known.periods_per_year)
+    against = None if benchmark is None else compare(net, benchmark, known.periods_per_year)
+    found = evidence(
+        Findings(
+            days=known.n,
+            looks_ahead=False,
+            sharpe=known.sharpe,
+            sharpe_low=known.intervals.sharpe[0],
+            psr=known.psr,
+            dsr=known.dsr,
+            trials=known.trials,
+            out_of_sample_sharpe=outside.sharpe,
+            excess_cagr=math.nan if against is None else against.excess_cagr,
+            benchmark=None if benchmark is None else str(benchmark.name),
+        )
+    )
+    return Column(known, gross, turnover, break_even_bps, against, inside, outside, found)
 
 
 def _net(path: Path, gross: pd.Series, traded: pd.Series, fees_bps: float) -> pd.Series:
@@ -129,6 +167,9 @@ def _column_json(column: Column) -> dict[str, Json]:
         "turnover": as_json(column.turnover),
         "break_even_bps": as_json(column.break_even_bps),
         "benchmark": as_json(column.benchmark),
+        "in_sample": as_json(column.in_sample),
+        "out_of_sample": as_json(column.out_of_sample),
+        "evidence": as_json(column.evidence),
     }
 
 
@@ -158,7 +199,10 @@ def table_of(report: ReturnsReport) -> pd.DataFrame:
 
 
 def _lines(report: ReturnsReport, column: Column) -> dict[str, str]:
-    lines = table_rows(column.statistics)
+    lines = {"Evidence of skill": column.evidence.level, **table_rows(column.statistics)}
+    lines["Sharpe ratio in, out of sample"] = (
+        f"{decimal(column.in_sample.sharpe)}, {decimal(column.out_of_sample.sharpe)}"
+    )
     if column.gross is not None:
         lines["CAGR before fees"] = percent(column.gross.cagr)
         lines["Sharpe ratio before fees"] = decimal(column.gross.sharpe)

@@ -57,12 +57,12 @@ WRONG = {
     "unsorted": ("date,a\n2024-01-02,0.1\n2024-01-01,0.1\n", 3, "sort the rows"),
     "not a number": ("date,a\n2024-01-01,0.1\n\n2024-01-02,abc\n", 4, "a is 'abc', not a number"),
     "underscores": ("date,a\n2024-01-01,1_0\n" + ROWS[16:], 2, "not a number"),
-    "an empty cell": ("date,a\n2024-01-01,\n2024-01-02,0.1\n", 2, "a is empty"),
-    "nan": ("date,a\n2024-01-01,nan\n2024-01-02,0.1\n", 2, "'nan', not a number"),
+    "an empty cell": ("date,a\n2024-01-01,0\n2024-01-02,\n2024-01-03,0.1\n", 3, "a is empty"),
+    "nan": ("date,a\n2024-01-01,0\n2024-01-02,nan\n2024-01-03,0\n", 3, "a is empty"),
     "infinite": ("date,a\n2024-01-01,0.1\n2024-01-02,-inf\n", 3, "'-inf', not a number"),
     "a percent sign": ("date,a\n2024-01-01,0.1\n2024-01-02,1.5%\n", 3, "write it as a fraction"),
     "percent": ("date,a\n2024-01-01,0.1\n2024-01-02,1.5\n2024-01-03,-2\n", 3, "divide them by 100"),
-    "all is lost": ("date,a\n2024-01-01,0.1\n2024-01-02,-1\n2024-01-03,0\n", 3, "-0.01 for -1 %"),
+    "all is lost": ("date,a\n2024-01-01,0.1\n2024-01-02,-1.1\n2024-01-03,0\n", 3, "-0.01 for -1 %"),
 }
 
 
