@@ -13,7 +13,7 @@ PACKAGE = Path(vp_pipeline.__file__).parent
 ALLOWED = {
     "analytics": set[str](),
     "exchanges": {"windows"},
-    "storage": {"windows"},
+    "storage": {"analytics", "windows"},
     "figures": {"analytics"},
     "own_data": {"analytics", "figures"},
     "recordings": set[str](),

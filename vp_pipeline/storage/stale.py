@@ -1,7 +1,7 @@
 """Hours whose input changed after they were computed.
 
 Here belongs the list of what is to be computed again, kept in Postgres so that no crash forgets it.
-Whoever changes final candles marks the consumer `AGGREGATE`, whoever changes the aggregate marks
+Whoever changes final candles marks the consumer `AGGREGATE`, which marks `PROFILE_HOURS`, which marks
 `VOLUME_PROFILE`; the consumer clears what it has computed, in the transaction that stores the result.
 """
 
@@ -12,6 +12,7 @@ from typing import Final
 from vp_pipeline.storage.connection import Connection
 
 AGGREGATE: Final = "aggregate"
+PROFILE_HOURS: Final = "profile_hours"
 VOLUME_PROFILE: Final = "volume_profile"
 
 
@@ -24,9 +25,7 @@ def mark(connection: Connection, consumer: str, base: str, hours: Iterable[datet
     )
 
 
-def pending(
-    connection: Connection, consumer: str, base: str, limit: int | None = None
-) -> list[datetime]:
+def pending(connection: Connection, consumer: str, base: str, limit: int | None = None) -> list[datetime]:
     """Hours to be computed again, oldest first; the first `limit` of them."""
     rows = connection.execute(
         "SELECT hour FROM stale_hour WHERE consumer = %s AND base = %s ORDER BY hour LIMIT %s",
@@ -35,9 +34,11 @@ def pending(
     return [hour for (hour,) in rows]
 
 
-def clear(connection: Connection, consumer: str, base: str, hours: Iterable[datetime]) -> None:
-    """Take computed hours off the list."""
-    connection.execute(
-        "DELETE FROM stale_hour WHERE consumer = %s AND base = %s AND hour = ANY(%s::timestamptz[])",
+def clear(connection: Connection, consumer: str, base: str, hours: Iterable[datetime]) -> list[datetime]:
+    """Take computed hours off the list; those that were on it."""
+    gone = connection.execute(
+        "DELETE FROM stale_hour WHERE consumer = %s AND base = %s AND hour = ANY(%s::timestamptz[])"
+        " RETURNING hour",
         [consumer, base, list(hours)],
     )
+    return sorted(hour for (hour,) in gone)

@@ -1,25 +1,21 @@
 """The tables as the writing code sees them: columns, what an asset owns, what a partition covers.
 
 Here belongs one declaration a table. Creating the tables is for the migrations, which may know more
-(indexes, defaults); a test holds the two together.
+(indexes, defaults); a test holds the two together. Those of the profiles are in `profile_tables`.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-PgType = Literal["int2", "int4", "int8", "float8", "bool", "text", "date", "timestamptz"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """`scope` says whose rows they are, `time` which column a partition's window selects."""
-
-    name: str
-    columns: dict[str, PgType]
-    key: tuple[str, ...]
-    scope: tuple[str, ...] = ()
-    time: str | None = None
-
+from vp_pipeline.storage.profile_tables import (
+    COMPOSITE_LEVEL,
+    NAKED_POC,
+    PROFILE,
+    PROFILE_GRID,
+    VOLUME_PROFILE_VENUE,
+)
+from vp_pipeline.storage.profile_tables import VOLUME_PROFILE as VOLUME_PROFILE
+from vp_pipeline.storage.profile_tables import VOLUME_PROFILE_NODE as VOLUME_PROFILE_NODE
+from vp_pipeline.storage.profile_tables import VOLUME_PROFILE_ROW as VOLUME_PROFILE_ROW
+from vp_pipeline.storage.table import PgType as PgType
+from vp_pipeline.storage.table import Table as Table
 
 CANDLE = Table(
     "candle",
@@ -174,48 +170,6 @@ VENUE_VERDICT = Table(
     time="hour",
 )
 
-VOLUME_PROFILE = Table(
-    "volume_profile",
-    {
-        "base": "text",
-        "day": "date",
-        "poc": "float8",
-        "vah": "float8",
-        "val": "float8",
-        "value_area_share": "float8",
-        "row_size": "float8",
-        "total_volume": "float8",
-        "minutes": "int4",
-        "kde_bandwidth": "float8",
-    },
-    key=("base", "day"),
-    scope=("base",),
-    time="day",
-)
-
-VOLUME_PROFILE_ROW = Table(
-    "volume_profile_row",
-    {"base": "text", "day": "date", "price": "float8", "volume": "float8"},
-    key=("base", "day", "price"),
-    scope=("base",),
-    time="day",
-)
-
-VOLUME_PROFILE_NODE = Table(
-    "volume_profile_node",
-    {
-        "base": "text",
-        "day": "date",
-        "price": "float8",
-        "density": "float8",
-        "prominence": "float8",
-        "width": "float8",
-    },
-    key=("base", "day", "price"),
-    scope=("base",),
-    time="day",
-)
-
 KLINE = Table(
     "kline",
     {
@@ -346,9 +300,14 @@ TABLES = {
         AGGREGATE,
         QUOTE_RATE,
         VENUE_VERDICT,
+        PROFILE_GRID,
+        PROFILE,
         VOLUME_PROFILE,
         VOLUME_PROFILE_ROW,
         VOLUME_PROFILE_NODE,
+        VOLUME_PROFILE_VENUE,
+        COMPOSITE_LEVEL,
+        NAKED_POC,
         KLINE,
         SESSION_VOLATILITY,
         DAILY_RETURN,

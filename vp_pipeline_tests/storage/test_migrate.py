@@ -21,6 +21,7 @@ CATALOG_NAMES: dict[str, PgType] = {
     "text": "text",
     "date": "date",
     "timestamp with time zone": "timestamptz",
+    "bytea": "bytea",
 }
 
 

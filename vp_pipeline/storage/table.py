@@ -1,0 +1,20 @@
+"""What a table is to the writing code: columns, what an asset owns, what a partition covers.
+
+Here belongs the kind of declaration; the declarations are in `tables` and `profile_tables`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PgType = Literal["int2", "int4", "int8", "float8", "bool", "text", "date", "timestamptz", "bytea"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """`scope` says whose rows they are, `time` which column a partition's window selects."""
+
+    name: str
+    columns: dict[str, PgType]
+    key: tuple[str, ...]
+    scope: tuple[str, ...] = ()
+    time: str | None = None
