@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vp_pipeline.analytics.look_ahead import peeks
+from vp_pipeline.analytics.history import History
+from vp_pipeline.analytics.look_ahead import look_ahead, peeks
 from vp_pipeline.analytics.strategies import STRATEGIES
+from vp_pipeline_tests.analytics.histories import bars_history
 
 Weights = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -93,3 +95,31 @@ def test_the_returns_are_left_as_they_were() -> None:
 def test_weights_of_other_dates_are_refused() -> None:
     with pytest.raises(ValueError, match="dates and symbols of the returns"):
         peeks(lambda returns: returns.iloc[1:], random_returns(), seed=0)
+
+
+def buys_before_a_high_volume(history: History) -> pd.DataFrame:
+    return (history.volume.shift(-1) > history.volume).astype(float)
+
+
+def buys_below_the_days_own_low(history: History) -> pd.DataFrame:
+    return (history.low < history.close.shift(1)).astype(float)
+
+
+def of_the_last_close(history: History) -> pd.DataFrame:
+    return history.close / history.close.ffill().iloc[-1]
+
+
+@pytest.mark.parametrize(
+    "planted", [buys_before_a_high_volume, buys_below_the_days_own_low, of_the_last_close]
+)
+def test_bars_to_come_are_as_forbidden_as_returns(planted: Callable[[History], pd.DataFrame]) -> None:
+    found = look_ahead(planted, bars_history(days=60))
+    assert found.found
+    assert (found.tested, found.rows) == (60, 60)
+    assert len(found.days) > 20
+
+
+def test_a_test_without_time_begins_with_the_last_day() -> None:
+    found = look_ahead(buys_below_the_days_own_low, bars_history(days=60), seconds=0.0)
+    assert found.tested <= 1
+    assert set(found.days) <= {bars_history(days=60).returns.index[-1]}

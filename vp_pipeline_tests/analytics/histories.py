@@ -1,0 +1,25 @@
+"""Made-up histories of daily bars, with symbols that enter late and leave early."""
+
+import numpy as np
+import pandas as pd
+
+from vp_pipeline.analytics.history import History
+
+
+def bars_history(days: int = 120, symbols: int = 4, seed: int = 1) -> History:
+    """The last symbol is listed after a third of the days, the second last delisted after two thirds."""
+    rng = np.random.default_rng(seed)
+    dates = pd.date_range("2024-01-01", periods=days)
+    names = list("ABCDEFGH"[:symbols])
+    returns = pd.DataFrame(rng.normal(0.001, 0.04, (days, symbols)), dates, columns=names)
+    returns.iloc[: days // 3, -1] = np.nan
+    returns.iloc[2 * days // 3 :, -2] = np.nan
+    close = 100 * (1 + returns).cumprod()
+    spread = rng.uniform(1, 1.03, (days, symbols))
+    bars = {
+        "close": close,
+        "high": close * spread,
+        "low": close / spread,
+        "volume": close * 0 + rng.uniform(1, 9, (days, symbols)),
+    }
+    return History.of_bars(returns, bars)
