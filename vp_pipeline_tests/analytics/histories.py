@@ -14,9 +14,9 @@ def bars_history(days: int = 120, symbols: int = 4, seed: int = 1) -> History:
     returns = pd.DataFrame(rng.normal(0.001, 0.04, (days, symbols)), dates, columns=names)
     returns.iloc[: days // 3, -1] = np.nan
     returns.iloc[2 * days // 3 :, -2] = np.nan
-    close = 100 * (1 + returns).cumprod()
+    close = (1 + returns).cumprod() * 100
     spread = rng.uniform(1, 1.03, (days, symbols))
-    bars = {
+    bars: dict[str, pd.DataFrame] = {
         "close": close,
         "high": close * spread,
         "low": close / spread,

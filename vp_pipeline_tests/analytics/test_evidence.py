@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_strong_is_what_nothing_speaks_against() -> None:
         ({"dsr": float("nan"), "psr": float("nan")}, "weak", "undefined"),
     ],
 )
-def test_each_doubt_is_said_and_counts(change: dict[str, float], level: str, said: str) -> None:
+def test_each_doubt_is_said_and_counts(change: dict[str, Any], level: str, said: str) -> None:
     found = evidence(replace(GOOD, **change))
     assert found.level == level
     assert any(said in reason for reason in found.against)

@@ -19,9 +19,8 @@ def test_prices_of_returns_lead_to_the_returns() -> None:
 
 
 def test_closes_are_kept_and_a_days_range_begins_at_the_close_before() -> None:
-    closes = pd.DataFrame(
-        {"A": [100.0, 110, 99], "B": [np.nan, 5, 6]}, pd.date_range("2024-01-01", periods=3)
-    )
+    dates = pd.date_range("2024-01-01", periods=3)
+    closes = pd.DataFrame({"A": [100.0, 110, 99], "B": [np.nan, 5, 6]}, dates)
     history = History.of_closes(closes)
     assert history.close is closes
     assert history.high["A"].tolist() == [100, 110, 110]
