@@ -14,6 +14,7 @@ from vp_pipeline.windows import DAY, MINUTE, Window, floor
 # A tick comes every quarter of an hour: up to twice that what was not asked for yet is no gap.
 PATIENCE = timedelta(minutes=30)
 SPANS: dict[str, timedelta | None] = {"24h": DAY, "30d": 30 * DAY, "all": None}
+_STATES = ("got", "empty", "unknown", "unfetchable")
 Minutes = dict[str, int]
 
 
@@ -34,9 +35,10 @@ class MarketStatus:
     Attributes:
         last: open time of the newest final candle, None if there is none.
         lag: from the end of that candle until now.
-        coverage: by span, the share of minutes of which the candle is stored or the exchange has none;
-            None where nothing was ever asked.
-        unknown: minutes since the first known one of which nothing is known.
+        coverage: by span, of the minutes that were asked for, the share of which the candle is stored or
+            the exchange has none; None where nothing was ever asked.
+        unknown: minutes that were asked for, or should have been by now, and are not known.
+        not_asked: minutes between loaded history and the live hours that nobody has asked for.
         unfetchable: minutes that fell out of the exchange's history.
         revised: how often a final candle came again with other numbers.
     """
@@ -47,6 +49,7 @@ class MarketStatus:
     lag: timedelta | None
     coverage: dict[str, float | None]
     unknown: int
+    not_asked: int
     unfetchable: int
     revised: int
     trouble: Trouble | None
@@ -68,28 +71,22 @@ def market_statuses(connection: Connection, catalog: Catalog, now: datetime) -> 
     for span, length in SPANS.items():
         window = None if length is None else Window(now - length, now)
         frame = ledger.counts(connection, window, ids)
-        for number, got, empty, unfetchable in frame[["market_id", "got", "empty", "unfetchable"]].to_numpy(
-            dtype="int64"
-        ):
-            counts[span][int(number)] = {
-                "got": int(got),
-                "empty": int(empty),
-                "unfetchable": int(unfetchable),
-            }
+        for number, *minutes in frame[["market_id", *_STATES]].to_numpy(dtype="int64").tolist():
+            counts[span][number] = dict(zip(_STATES, minutes, strict=True))
     last, troubles, revised = _last(connection), _troubles(connection), _revised(connection)
 
     def status(name: str) -> MarketStatus:
         state = states.get(name, "not in the markets file")
         number = numbers.get(name)
         if number is None or number not in first:
-            return MarketStatus(name, state, None, None, dict.fromkeys(SPANS), 0, 0, 0, None)
-        until = _until(frontier[number], now, state)
-        known = Window(first[number], max(first[number], until))
+            return MarketStatus(name, state, None, None, dict.fromkeys(SPANS), 0, 0, 0, 0, None)
+        overdue = Window(frontier[number], max(frontier[number], _until(frontier[number], now, state)))
         shares = {}
         for span, length in SPANS.items():
-            window = known if length is None else known.intersect(Window(now - length, now))
-            shares[span] = _share(counts[span].get(number, {}), window)
+            late = overdue if length is None else overdue.intersect(Window(now - length, now))
+            shares[span] = _share(counts[span].get(number, {}), late.count(MINUTE))
         total = counts["all"][number]
+        reach = Window(first[number], frontier[number]).count(MINUTE)
         newest = last.get(number)
         return MarketStatus(
             market=name,
@@ -97,7 +94,8 @@ def market_statuses(connection: Connection, catalog: Catalog, now: datetime) -> 
             last=newest,
             lag=None if newest is None else now - newest - MINUTE,
             coverage=shares,
-            unknown=max(known.count(MINUTE) - total["got"] - total["empty"] - total["unfetchable"], 0),
+            unknown=total["unknown"] + overdue.count(MINUTE),
+            not_asked=reach - sum(total.values()),
             unfetchable=total["unfetchable"],
             revised=revised.get(number, 0),
             trouble=troubles.get(number),
@@ -121,11 +119,10 @@ def _until(frontier: datetime, now: datetime, state: str) -> datetime:
     return floor(now, MINUTE)
 
 
-def _share(counts: Minutes, window: Window) -> float | None:
-    expected = window.count(MINUTE)
-    if not expected:
-        return None
-    return min((counts.get("got", 0) + counts.get("empty", 0)) / expected, 1.0)
+def _share(counts: Minutes, late: int) -> float | None:
+    """Of all minutes counted and those that should have been asked for by now, the part that is settled."""
+    expected = sum(counts.values()) + late
+    return (counts["got"] + counts["empty"]) / expected if counts and expected else None
 
 
 def _first(connection: Connection) -> dict[int, datetime]:

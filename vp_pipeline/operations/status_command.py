@@ -44,6 +44,7 @@ def _document(place: Place, now: datetime, markets: list[MarketStatus]) -> dict[
                 "lag_seconds": None if market.lag is None else round(market.lag.total_seconds()),
                 "coverage": market.coverage,
                 "unknown_minutes": market.unknown,
+                "not_asked_minutes": market.not_asked,
                 "unfetchable_minutes": market.unfetchable,
                 "revisions": market.revised,
                 "last_trouble": market.trouble
@@ -68,7 +69,7 @@ def _show(console: Console, place: Place, now: datetime, markets: list[MarketSta
     table = Table(box=None, pad_edge=False)
     table.add_column("market", no_wrap=True)
     table.add_column("last minute", no_wrap=True)
-    for name in ("lag", "24 h", "30 d", "all", "unknown", "unfetchable"):
+    for name in ("lag", "24 h", "30 d", "all", "unknown", "unfetchable", "not asked"):
         table.add_column(name, justify="right", no_wrap=True)
     for market in markets:
         table.add_row(
@@ -78,6 +79,7 @@ def _show(console: Console, place: Place, now: datetime, markets: list[MarketSta
             *(_percent(share) for share in market.coverage.values()),
             f"{market.unknown:,}",
             f"{market.unfetchable:,}",
+            f"{market.not_asked:,}",
         )
     console.print(table)
     for market in markets:

@@ -6,9 +6,10 @@ import pytest
 
 from vp_pipeline.catalog import load_catalog
 from vp_pipeline.operations.status import market_statuses
-from vp_pipeline.storage import candles
+from vp_pipeline.storage import candles, ledger
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.windows import MINUTE, Window
+from vp_pipeline.storage.ledger import Finding
+from vp_pipeline.windows import DAY, MINUTE, Window
 from vp_pipeline_tests.operations.conftest import Installed
 from vp_pipeline_tests.operations.installation import END, START, candles_of, document, vp
 
@@ -43,9 +44,9 @@ def test_the_table_for_people(installed: Installed) -> None:
     assert result.output.splitlines()[0].strip() == "SIMULATED DATA"
     rows = {line.split("  ")[0]: line.split() for line in result.output.splitlines() if line}
     share = f"{int((1 - 20 / Window(START, END).count(MINUTE)) * 10_000) / 100:.2f}"
-    assert rows["binance BTC/USDT"][-5:-2] == ["100.00", share, share]
-    assert rows["binance BTC/USDT"][-2:] == ["20", "0"]
-    assert rows["okx BTC/USDT"][2:] == ["never", "0", "0"]
+    assert rows["binance BTC/USDT"][-6:-3] == ["100.00", share, share]
+    assert rows["binance BTC/USDT"][-3:] == ["20", "0", "0"]
+    assert rows["okx BTC/USDT"][2:] == ["never", "0", "0", "0"]
     assert "ftx BTC/USD (retired)" in rows
     assert "binance did not answer (HTTP 503)" in result.output
 
@@ -54,7 +55,7 @@ def test_the_table_for_people(installed: Installed) -> None:
 def test_a_market_is_a_line_whatever_the_width(installed: Installed, columns: str) -> None:
     result = vp("status", url=installed.url, markets=installed.markets, COLUMNS=columns)
     (line,) = [line for line in result.output.splitlines() if line.startswith("kraken BTC/USD  ")]
-    assert line.split()[-5:] == ["50.00", "50.00", "50.00", "0", "60"]
+    assert line.split()[-6:] == ["50.00", "50.00", "50.00", "0", "60", "0"]
 
 
 def test_after_an_outage_of_the_platform_the_minutes_nobody_asked_for_are_unknown(
@@ -88,3 +89,15 @@ def test_a_database_that_cannot_be_reached_is_no_traceback(installed: Installed)
     result = vp("status", url="postgresql://127.0.0.1:1/vp", markets=installed.markets)
     assert result.exit_code == 1
     assert result.output.startswith("Error: the database cannot be used: ")
+
+
+def test_what_lies_between_history_and_the_live_hours_is_no_gap(installed: Installed) -> None:
+    catalog = load_catalog(installed.markets)
+    month = Window(START - 60 * DAY, START - 30 * DAY)
+    with transaction(installed.url) as connection:
+        before = market_statuses(connection, catalog, END)[0]
+        ledger.record(connection, [Finding(installed.numbers["binance"], month, "answered")])
+        after = market_statuses(connection, catalog, END)[0]
+        connection.rollback()
+    assert (before.not_asked, after.not_asked) == (0, 30 * 1440)
+    assert after.unknown == before.unknown
