@@ -56,7 +56,7 @@ def aggregate_key(base: str) -> AssetKey:
 def recompute(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
     """Make the window's aggregate anew from the stored candles; the hours in which that changed a row.
 
-    Those hours are marked for the volume profiles.
+    Those hours, and those whose candles or venues changed, are marked for the volume profiles.
     """
     changed = []
     for part in window.split(CHUNK):
@@ -112,7 +112,7 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
 
 def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
     # Before the candles are read: a mark that comes later stays for the next run.
-    stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
+    touched = stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
     known = Window(window.start - LOOKBACK, window.end)
     venues = _asked(connection, _venues(connection, catalog, base), known)
     names = {venue.name: venue.number for venue in venues}
@@ -121,12 +121,15 @@ def _recompute(connection: Connection, catalog: Catalog, base: str, window: Wind
     if base == rates_base(catalog):
         rates = quote_rates(frame, venues)
         inside = rates["open_time"] >= pd.Timestamp(window.start)
-        replace_changed(connection, QUOTE_RATE, rates[inside], {}, window)
+        revalued = replace_changed(connection, QUOTE_RATE, rates[inside], {}, window)
+        for other in catalog.instruments:
+            stale.mark(connection, stale.PROFILE_HOURS, other, revalued)
     else:
         rates = rows.read(connection, QUOTE_RATE, {}, known)
     result = add_up(frame, venues, lead, pd.Timestamp(window.start), pd.Timestamp(window.end), rates)
-    replace_changed(connection, VENUE_VERDICT, result.verdicts, {"base": base}, window)
+    touched += replace_changed(connection, VENUE_VERDICT, result.verdicts, {"base": base}, window)
     changed = replace_changed(connection, AGGREGATE, result.minutes, {"base": base}, window)
+    stale.mark(connection, stale.PROFILE_HOURS, base, [*touched, *changed])
     stale.mark(connection, stale.VOLUME_PROFILE, base, changed)
     return changed
 

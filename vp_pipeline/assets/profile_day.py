@@ -74,11 +74,15 @@ def frames(result: DayProfile, day: Window) -> dict[str, pd.DataFrame]:
     nodes = pd.DataFrame(
         [(p.price, p.density, p.prominence, p.width) for p in result.profile.peaks],
         columns=["price", "density", "prominence", "width"],
-    ).assign(day=stamp)
+    ).assign(day=stamp, kind="document")
+    frames = (
+        (VOLUME_PROFILE, pd.DataFrame([row])),
+        (VOLUME_PROFILE_ROW, by_price[by_price["volume"] > 0]),
+        (VOLUME_PROFILE_NODE, nodes),
+    )
     return {
-        VOLUME_PROFILE.name: pd.DataFrame([row]),
-        VOLUME_PROFILE_ROW.name: by_price[by_price["volume"] > 0],
-        VOLUME_PROFILE_NODE.name: nodes,
+        table.name: frame.reindex(columns=[name for name in table.columns if name != "base"])
+        for table, frame in frames
     }
 
 

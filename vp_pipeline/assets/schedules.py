@@ -35,7 +35,7 @@ from vp_pipeline.assets.keys import (
 
 
 def tick_job(assets: Sequence[AssetsDefinition]) -> Job:
-    """Candles of all markets, their coverage and the aggregate."""
+    """Candles of all markets, their coverage, the aggregate and the hours' profiles."""
     return _job(TICK_JOB, assets, tick_job.__doc__)
 
 
