@@ -1,6 +1,7 @@
 """A replayed platform without its processes: settings, definitions and an empty database."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -81,7 +82,13 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def replayed(
     recording: Path, database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Replayed]:
-    home = tmp_path_factory.mktemp("home")
+    with replaying(recording, database_url, tmp_path_factory.mktemp("home")) as platform:
+        yield platform
+
+
+@contextmanager
+def replaying(recording: Path, database_url: str, home: Path) -> Iterator[Replayed]:
+    """A platform on this recording."""
     scanned = scan(recording)
     write_markets_file(scanned, home / "markets.toml")
     clock = Clock(recordings.END, frozen=True)
