@@ -14,12 +14,12 @@ def bars_history(days: int = 120, symbols: int = 4, seed: int = 1) -> History:
     returns = pd.DataFrame(rng.normal(0.001, 0.04, (days, symbols)), dates, columns=names)
     returns.iloc[: days // 3, -1] = np.nan
     returns.iloc[2 * days // 3 :, -2] = np.nan
-    close = (1 + returns).cumprod() * 100
+    close: pd.DataFrame = returns.add(1).cumprod().mul(100)
     spread = rng.uniform(1, 1.03, (days, symbols))
     bars: dict[str, pd.DataFrame] = {
         "close": close,
-        "high": close * spread,
-        "low": close / spread,
-        "volume": close * 0 + rng.uniform(1, 9, (days, symbols)),
+        "high": close.mul(spread),
+        "low": close.div(spread),
+        "volume": pd.DataFrame(rng.uniform(1, 9, (days, symbols)), dates, names).where(close.notna()),
     }
     return History.of_bars(returns, bars)
