@@ -49,8 +49,13 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
         bars = schedules.klines_job(interval, [step])
         jobs.append(bars)
         timers.append(schedules.klines_schedule(bars))
-    reports = [build_session_volatility(settings)] if catalog.klines else []
-    reports += build_strategies(settings)
+    if catalog.klines:
+        tables = build_session_volatility(settings)
+        assets.append(tables)
+        sessions = schedules.sessions_job([tables])
+        jobs.append(sessions)
+        timers.append(schedules.sessions_schedule(sessions))
+    reports = build_strategies(settings)
     if reports:
         assets += reports
         report = schedules.reports_job(reports)

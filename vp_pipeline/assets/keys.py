@@ -12,6 +12,7 @@ MONTH_FORMAT = "%Y-%m"
 
 TICK_JOB = "tick"
 PROFILES_JOB = "volume_profiles"
+SESSIONS_JOB = "sessions"
 REPORTS_JOB = "reports"
 HISTORY_JOB = "history"
 HISTORY_KLINES_JOB = "history_klines"

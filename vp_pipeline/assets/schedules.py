@@ -28,6 +28,7 @@ from vp_pipeline.assets.keys import (
     HOUR_FORMAT,
     PROFILES_JOB,
     REPORTS_JOB,
+    SESSIONS_JOB,
     TICK_JOB,
     klines_job_name,
     range_tags,
@@ -49,8 +50,13 @@ def klines_job(interval: str, assets: Sequence[AssetsDefinition]) -> Job:
     return _job(klines_job_name(interval), assets, klines_job.__doc__)
 
 
+def sessions_job(assets: Sequence[AssetsDefinition]) -> Job:
+    """Session tables as of a day, their reports and the comparison."""
+    return _job(SESSIONS_JOB, assets, sessions_job.__doc__)
+
+
 def reports_job(assets: Sequence[AssetsDefinition]) -> Job:
-    """Session tables, daily returns, strategies and tearsheets, from all that is stored."""
+    """Daily returns, strategies and tearsheets, from all that is stored."""
     return _job(REPORTS_JOB, assets, reports_job.__doc__)
 
 
@@ -87,6 +93,12 @@ def profiles_schedule(job: Job) -> ScheduleDefinition:
     return _ranged(job, "6 * * * *", timedelta(hours=1), DAY_FORMAT, profiles_schedule.__doc__)
 
 
+def sessions_schedule(job: Job) -> ScheduleDefinition:
+    """Every day, as of the day that has ended."""
+    day = timedelta(days=1)
+    return _ranged(job, "15 0 * * *", day, DAY_FORMAT, sessions_schedule.__doc__, short_of=day)
+
+
 def reports_schedule(job: Job) -> ScheduleDefinition:
     """Every day, after the daily bars have closed."""
     return ScheduleDefinition(
@@ -99,7 +111,12 @@ def reports_schedule(job: Job) -> ScheduleDefinition:
 
 
 def _ranged(
-    job: Job, cron: str, back: timedelta, key_format: str, description: str | None
+    job: Job,
+    cron: str,
+    back: timedelta,
+    key_format: str,
+    description: str | None,
+    short_of: timedelta = timedelta(),
 ) -> ScheduleDefinition:
     @schedule(
         job=job,
@@ -111,6 +128,6 @@ def _ranged(
     )
     def evaluate(context: ScheduleEvaluationContext) -> RunRequest:
         tick = context.scheduled_execution_time.astimezone(UTC)
-        return RunRequest(run_key=tick.isoformat(), tags=range_tags(tick - back, tick, key_format))
+        return RunRequest(run_key=tick.isoformat(), tags=range_tags(tick - back, tick - short_of, key_format))
 
     return evaluate

@@ -1,88 +1,267 @@
-"""Volatility by weekday and trading session, over all stored bars of every series.
+"""Volatility by weekday and trading session, as of each day: one asset a symbol, and their comparison.
 
-Here belongs which bars go in; the table is computed in `analytics.sessions`.
+Here belong which bars go in and what a run leaves behind; everything is computed in `analytics` and drawn in
+`figures`. As of a day are the bars that opened until its end, over four spans of days up to it. A comparison
+is made of the bars that all symbols of an interval have.
 """
 
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import UTC, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from dagster import (
+    AssetDep,
     AssetExecutionContext,
     AssetKey,
+    AssetMaterialization,
     AssetsDefinition,
+    AssetSpec,
+    BackfillPolicy,
+    DailyPartitionsDefinition,
     Failure,
     MetadataValue,
     ResourceParam,
-    asset,
+    multi_asset,
 )
 
 from vp_pipeline.assets.artifacts import publish
+from vp_pipeline.assets.keys import DAY_FORMAT
 from vp_pipeline.assets.klines import GROUP, klines_key
-from vp_pipeline.catalog import INTERVAL_MINUTES
+from vp_pipeline.assets.partitions import HOURS_OF_DAY, kline_hours, window_of
+from vp_pipeline.catalog import Klines
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
-from vp_pipeline.storage.tables import KLINE, SESSION_VOLATILITY
+from vp_pipeline.storage.io_manager import Batch, PostgresIOManager, stored_as
+from vp_pipeline.storage.tables import SESSION_VOLATILITY
+from vp_pipeline.windows import DAY, Window, ceil, floor
 
-KEY = AssetKey("session_volatility")
+if TYPE_CHECKING:
+    from vp_pipeline.analytics.bar_returns import BarReturns
+    from vp_pipeline.analytics.session_report import SessionReport
+
+SPANS: Mapping[str, timedelta | None] = {
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+    "1y": timedelta(days=365),
+    "all": None,
+}
+"""Days up to the end of the day; None: all that is stored."""
+
+_SUBTITLE = "All times UTC, volatility in percent"
+
+
+def session_key(settings: Settings, series: Klines) -> AssetKey:
+    """session_volatility/<symbol>."""
+    return AssetKey(["session_volatility", settings.catalog.kline_key(series)])
+
+
+def comparison_key(interval: str) -> AssetKey:
+    """session_comparison/<interval>."""
+    return AssetKey(["session_comparison", interval])
+
+
+def session_days(settings: Settings) -> DailyPartitionsDefinition:
+    """Days as of which the tables can be made; of a recording those it touches."""
+    hours = kline_hours(settings, list(settings.catalog.klines))
+    start = floor(hours.start.astimezone(UTC), DAY)
+    if hours.end is None:
+        return DailyPartitionsDefinition(start_date=start, end_offset=1)
+    return DailyPartitionsDefinition(start_date=start, end_date=ceil(hours.end.astimezone(UTC), DAY))
+
+
+def compared_intervals(settings: Settings) -> list[str]:
+    """Intervals that several symbols have."""
+    ordered = sorted(series.interval for series in settings.catalog.klines)
+    return [interval for interval, group in groupby(ordered) if len(list(group)) > 1]
 
 
 def build_session_volatility(settings: Settings) -> AssetsDefinition:
-    """One table, and one report, of all series."""
-    catalog = settings.catalog
+    """One step for all symbols and the comparisons."""
+    series_of = {session_key(settings, series): series for series in settings.catalog.klines}
+    compared = compared_intervals(settings)
 
-    @asset(
-        key=KEY,
-        deps=[klines_key(settings, series) for series in catalog.klines],
-        group_name=GROUP,
-        kinds={"pandas", "plotly", "postgres"},
-        description="Volatility, volume, taker share and volume per trade of each USD-M perpetual"
-        " by weekday and trading session, over all stored bars.",
-        metadata=stored_as(SESSION_VOLATILITY),
+    @multi_asset(
+        name="session_volatility",
+        specs=[
+            *(_spec(settings, key, series) for key, series in series_of.items()),
+            *(_comparison_spec(settings, interval) for interval in compared),
+        ],
+        can_subset=True,
+        partitions_def=session_days(settings),
+        backfill_policy=BackfillPolicy.single_run(),
     )
     def session_volatility(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
-    ) -> pd.DataFrame:
-        from vp_pipeline.analytics.bar_returns import returns_pct
-        from vp_pipeline.analytics.session_report import session_report
-        from vp_pipeline.figures.page import render_page
-        from vp_pipeline.figures.sessions import session_sections
+    ) -> Iterator[AssetMaterialization]:
+        from vp_pipeline.assets.session_bars import read_returns
 
-        frames, sections, summary, without = [], [], {}, []
-        for series in catalog.klines:
-            bar = timedelta(minutes=INTERVAL_MINUTES[series.interval])
-            with transaction(postgres.database_url) as connection:
-                bars = rows.read(
-                    connection, KLINE, {"symbol": series.symbol, "interval": series.interval}
-                ).astype({"trades": "float64"})
-            if len(bars) < 2:
-                without.append(series.symbol)
-                continue
-            report = session_report(returns_pct(bars, pd.Timedelta(bar)))
-            table = report.table
-            stored = table.to_frame().query("grouping != 'quarter'").assign(symbol=series.symbol)
-            frames.append(stored.assign(interval=series.interval)[list(SESSION_VOLATILITY.columns)])
-            sections += session_sections(series.symbol, report)
-            summary[f"{series.symbol} daily volatility, %"] = round(table.volatility_pct("1d"), 4)
-        if not frames:
-            raise Failure("No series has two stored bars: materialize klines/* first.")
+        window = window_of(context)
+        wanted = context.selected_asset_keys
+        needed = {
+            key: series
+            for key, series in series_of.items()
+            if key in wanted or comparison_key(series.interval) in wanted
+        }
+        with transaction(postgres.database_url) as connection:
+            read = {key: read_returns(connection, series, window.end) for key, series in needed.items()}
+        known = {key: returns for key, returns in read.items() if returns is not None}
+        made = 0
+        for day in window.split(DAY):
+            for key, returns in known.items():
+                until = returns.between(returns.open_time[0], pd.Timestamp(day.end))
+                if key in wanted and len(until) > 1:
+                    made += 1
+                    yield _materialize(context, settings, postgres, key, series_of[key], day, until)
+            for interval in compared:
+                several = {
+                    series_of[key].symbol: returns
+                    for key, returns in known.items()
+                    if series_of[key].interval == interval
+                }
+                if comparison_key(interval) in wanted and len(several) > 1:
+                    yield from _compare(context, settings, interval, day, several)
+        without = [series_of[key].symbol for key in read if key not in known]
         if without:
             context.log.warning(f"left out, no bars stored: {', '.join(without)}")
-        document = render_page(
-            "Volatility by weekday and session",
-            "All times UTC, volatility in percent",
-            settings.label,
-            sections,
-        )
-        context.add_output_metadata(
-            {
-                **publish(context, settings, KEY, document),
-                **summary,
-                "series": len(frames),
-                "left_out": MetadataValue.text(", ".join(without) or "none"),
-            }
-        )
-        return pd.concat(frames, ignore_index=True)
+        if not made and wanted & series_of.keys():
+            raise Failure("No series has two stored bars: materialize klines/* first.")
 
     return session_volatility
+
+
+def _spec(settings: Settings, key: AssetKey, series: Klines) -> AssetSpec:
+    return AssetSpec(
+        key,
+        deps=[AssetDep(klines_key(settings, series), partition_mapping=HOURS_OF_DAY)],
+        group_name=GROUP,
+        kinds={"pandas", "plotly", "postgres"},
+        skippable=True,
+        description=f"Volatility, volume, taker share and volume per trade of {series.symbol} by weekday,"
+        " trading session and quarter of the hour as of each day, over the last 30, 90 and 365 days and all,"
+        " with intervals, tests and a report.",
+        metadata=stored_as(SESSION_VOLATILITY, symbol=series.symbol, interval=series.interval),
+    )
+
+
+def _comparison_spec(settings: Settings, interval: str) -> AssetSpec:
+    return AssetSpec(
+        comparison_key(interval),
+        deps=[
+            AssetDep(klines_key(settings, series), partition_mapping=HOURS_OF_DAY)
+            for series in settings.catalog.klines
+            if series.interval == interval
+        ],
+        group_name=GROUP,
+        kinds={"plotly"},
+        skippable=True,
+        description=f"Sessions of all symbols with {interval} bars compared over the bars that they have in"
+        " common, and the bars that they have not.",
+    )
+
+
+def _materialize(
+    context: AssetExecutionContext,
+    settings: Settings,
+    postgres: PostgresIOManager,
+    key: AssetKey,
+    series: Klines,
+    day: Window,
+    returns: "BarReturns",
+) -> AssetMaterialization:
+    """Tables of all spans in one transaction, and the report."""
+    from vp_pipeline.assets import session_metadata
+    from vp_pipeline.figures.page import Heading, render_page
+    from vp_pipeline.figures.sessions import session_sections, windows_section
+
+    reports = _of_spans(returns, day)
+    label = day.start.strftime(DAY_FORMAT)
+    stored = pd.concat(
+        [
+            report.rows.assign(span=span, day=day.start.replace(tzinfo=None))
+            for span, report in reports.items()
+        ],
+        ignore_index=True,
+    )
+    postgres.write(
+        [Batch(SESSION_VOLATILITY, stored, {"symbol": series.symbol, "interval": series.interval}, day)]
+    )
+    whole = reports["all"]
+    document = render_page(
+        f"{series.symbol} by weekday and session, as of {label}",
+        _SUBTITLE,
+        settings.label,
+        [*session_sections(series.symbol, whole), Heading("Spans of days"), windows_section(reports)],
+    )
+    return AssetMaterialization(
+        key,
+        partition=label,
+        metadata={
+            **publish(context, settings, key, document, label),
+            **session_metadata.figures(reports),
+            "preview": MetadataValue.md(session_metadata.preview(whole)),
+            "dagster/row_count": len(stored),
+        },
+    )
+
+
+def _of_spans(returns: "BarReturns", day: Window) -> "dict[str, SessionReport]":
+    """A report for each span; of a history shorter than a span the same as of all."""
+    from vp_pipeline.analytics.session_report import session_report
+
+    reports: dict[str, SessionReport] = {}
+    whole = session_report(returns)
+    for span, length in SPANS.items():
+        start = None if length is None else pd.Timestamp(day.end - length)
+        if start is None or start <= returns.open_time[0]:
+            reports[span] = whole
+            continue
+        part = returns.between(start, pd.Timestamp(day.end))
+        if len(part):
+            reports[span] = session_report(part)
+    return reports
+
+
+def _compare(
+    context: AssetExecutionContext,
+    settings: Settings,
+    interval: str,
+    day: Window,
+    several: "Mapping[str, BarReturns]",
+) -> Iterator[AssetMaterialization]:
+    """The comparison of all symbols that have bars by the end of the day, over the shortest history."""
+    from vp_pipeline.analytics.common_bars import common_bars
+    from vp_pipeline.analytics.session_report import session_report
+    from vp_pipeline.assets import session_metadata
+    from vp_pipeline.figures.page import render_page
+    from vp_pipeline.figures.session_comparison import comparison_sections
+
+    end = pd.Timestamp(day.end)
+    until = {symbol: found.between(found.open_time[0], end) for symbol, found in several.items()}
+    common = common_bars({symbol: found for symbol, found in until.items() if len(found)})
+    if len(common.returns) < 2 or not common.bars:
+        context.log.warning(f"{interval}: no bar in common until {end}, nothing to compare")
+        return
+    reports = {symbol: session_report(found) for symbol, found in common.returns.items()}
+    key, label = comparison_key(interval), day.start.strftime(DAY_FORMAT)
+    document = render_page(
+        f"{len(reports)} symbols by session, as of {label}",
+        _SUBTITLE,
+        settings.label,
+        comparison_sections("all", common, reports),
+    )
+    yield AssetMaterialization(
+        key,
+        partition=label,
+        metadata={
+            **publish(context, settings, key, document, label),
+            "symbols": len(reports),
+            "common_bars": common.bars,
+            **{
+                f"{symbol} daily volatility, %": round(report.table.volatility_pct("1d"), 4)
+                for symbol, report in reports.items()
+            },
+            "preview": MetadataValue.md(session_metadata.common(common.counts)),
+        },
+    )

@@ -4,6 +4,7 @@ Here belongs which runs it takes, in which order and over which hours. Starting 
 `platform`, showing what came of it in `summary`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from vp_pipeline.assets.keys import (
     HOUR_FORMAT,
     PROFILES_JOB,
     REPORTS_JOB,
+    SESSIONS_JOB,
     TICK_JOB,
     klines_job_name,
     range_tags,
@@ -28,8 +30,9 @@ from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
 FIRST_BARS = timedelta(days=7)
 # How many hours one run takes in a recording; less where an exchange serves fewer.
 LONGEST_RUN = timedelta(hours=24)
-# The first parts of the keys of what the reports' job makes.
-_REPORTS = ("session_volatility", "daily_returns", "strategies", "tearsheets")
+# The first parts of the keys of what the jobs of sessions and of reports make.
+_SESSIONS = ("session_volatility", "session_comparison")
+_REPORTS = ("daily_returns", "strategies", "tearsheets")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ def stages(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator[S
         yield from _minutes(settings, now, dagster)
     if catalog.klines:
         yield from _klines(settings, now, dagster)
-    if (catalog.klines or catalog.strategies) and not (
+        if catalog.recording is None or not _is_current(_SESSIONS, ("klines",), dagster):
+            yield _sessions(settings, now)
+    if catalog.strategies and not (
         catalog.recording is not None and _is_current(_REPORTS, ("klines",), dagster)
     ):
         yield _reports(catalog)
@@ -173,11 +178,25 @@ def _first_bars(settings: Settings, now: datetime) -> Window:
     return Window(max(settings.first_hour(now), floor(now - FIRST_BARS, HOUR)), ceil(now, HOUR))
 
 
+def _sessions(settings: Settings, now: datetime) -> Stage:
+    """Session tables as of today, of a recording as of its last day."""
+    klines = settings.catalog.klines
+    ends = [series.recorded.hours.end for series in klines if series.recorded]
+    day = floor(max(ends) - HOUR if ends else now, DAY)
+    intervals = Counter(series.interval for series in klines)
+    return Stage(
+        f"session tables as of {day:%Y-%m-%d}",
+        SESSIONS_JOB,
+        range_tags(day, day, DAY_FORMAT),
+        len(klines) + sum(count > 1 for count in intervals.values()),
+    )
+
+
 def _reports(catalog: Catalog) -> Stage:
     return Stage(
-        "session tables, strategies, tearsheets",
+        "strategies, tearsheets",
         REPORTS_JOB,
         {},
         # Beside the tearsheets, daily returns and the strategies' results.
-        bool(catalog.klines) + (2 + len(catalog.strategies.chosen) if catalog.strategies else 0),
+        2 + len(catalog.strategies.chosen) if catalog.strategies else 0,
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vp_pipeline.assets.keys import PROFILES_JOB, REPORTS_JOB, TICK_JOB
+from vp_pipeline.assets.keys import PROFILES_JOB, REPORTS_JOB, SESSIONS_JOB, TICK_JOB
 from vp_pipeline.runtime.dagster_api import AssetState, DagsterApi, RunResult
 from vp_pipeline.runtime.main_job import Stage, incomplete
 from vp_pipeline.settings import Settings
@@ -45,8 +45,13 @@ _PARTS: dict[str, tuple[str, str]] = {
         "SELECT concat(symbol, ' ', interval), count(*), NULL FROM kline GROUP BY symbol, interval",
     ),
     "session_volatility": (
-        REPORTS_JOB,
-        "SELECT 'session_volatility', count(*), NULL FROM session_volatility",
+        SESSIONS_JOB,
+        "SELECT concat(symbol, ' ', interval, ' sessions'), count(*), NULL FROM session_volatility"
+        " GROUP BY symbol, interval",
+    ),
+    "session_comparison": (
+        SESSIONS_JOB,
+        "SELECT name, count(*), NULL FROM artifact WHERE name LIKE 'session_comparison/%' GROUP BY name",
     ),
     "daily_returns": (REPORTS_JOB, "SELECT 'daily_returns', count(*), NULL FROM daily_return"),
     "strategies": (REPORTS_JOB, "SELECT 'strategies', count(*), NULL FROM strategy_return"),
@@ -158,6 +163,8 @@ def _counts(connection: Connection, settings: Settings) -> dict[str, tuple[int, 
     for series in settings.catalog.klines:
         stored = counts.pop(f"{series.symbol} {series.interval}", (0, None))
         counts[f"klines/{settings.catalog.kline_key(series)}"] = stored
+        sessions = counts.pop(f"{series.symbol} {series.interval} sessions", (0, None))
+        counts[f"session_volatility/{settings.catalog.kline_key(series)}"] = sessions
     return counts
 
 

@@ -3,11 +3,15 @@
 Here belongs reading the two tables whole: both are small, whatever the length of the history.
 """
 
+from datetime import UTC, datetime
+
 import pandas as pd
 
-from vp_pipeline.storage import rows
+from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.artifacts import Artifact
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
+from vp_pipeline.windows import DAY, Window
 
 
 def session_series(connection: Connection) -> list[tuple[str, str]]:
@@ -17,8 +21,22 @@ def session_series(connection: Connection) -> list[tuple[str, str]]:
 
 
 def session_table(connection: Connection, symbol: str, interval: str) -> pd.DataFrame:
-    """All groups and horizons of one series."""
-    return rows.read(connection, SESSION_VOLATILITY, {"symbol": symbol, "interval": interval})
+    """All groups and horizons of one series, of all bars as of its newest day."""
+    found = connection.execute(
+        "SELECT max(day) FROM session_volatility WHERE symbol = %s AND interval = %s", [symbol, interval]
+    ).fetchone()
+    scope = {"symbol": symbol, "interval": interval, "span": "all"}
+    if found is None or found[0] is None:
+        return rows.read(connection, SESSION_VOLATILITY, scope)
+    day = datetime.combine(found[0], datetime.min.time(), UTC)
+    return rows.read(connection, SESSION_VOLATILITY, scope, Window(day, day + DAY))
+
+
+def session_report(connection: Connection, symbol: str, interval: str) -> Artifact | None:
+    """The newest report on one series."""
+    names = [f"session_volatility/{symbol.lower()}", f"session_volatility/{symbol.lower()}_{interval}"]
+    found = [artifact for artifact in artifacts.listing(connection) if artifact.name in names]
+    return max(found, key=lambda artifact: artifact.partition, default=None)
 
 
 def strategy_returns(connection: Connection) -> pd.DataFrame:

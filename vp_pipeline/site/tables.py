@@ -36,7 +36,7 @@ def sessions(request: Request, series: str | None = None) -> Response:
         if chosen not in stored:
             raise HTTPException(404, f"There is no series {chosen!r}. There are: {', '.join(stored)}.")
         table = table_queries.session_table(connection, *stored[chosen])
-        report = artifacts.find(connection, "session_volatility")
+        report = table_queries.session_report(connection, *stored[chosen])
     return page(
         request,
         "sessions.html",

@@ -1,7 +1,8 @@
 """The tables as the writing code sees them: columns, what an asset owns, what a partition covers.
 
 Here belongs one declaration a table. Creating the tables is for the migrations, which may know more
-(indexes, defaults); a test holds the two together. Those of the profiles are in `profile_tables`.
+(indexes, defaults); a test holds the two together. Those of the profiles are in `profile_tables`,
+that of the sessions in `session_tables`.
 """
 
 from vp_pipeline.storage.profile_tables import (
@@ -14,6 +15,7 @@ from vp_pipeline.storage.profile_tables import (
 from vp_pipeline.storage.profile_tables import VOLUME_PROFILE as VOLUME_PROFILE
 from vp_pipeline.storage.profile_tables import VOLUME_PROFILE_NODE as VOLUME_PROFILE_NODE
 from vp_pipeline.storage.profile_tables import VOLUME_PROFILE_ROW as VOLUME_PROFILE_ROW
+from vp_pipeline.storage.session_tables import SESSION_VOLATILITY as SESSION_VOLATILITY
 from vp_pipeline.storage.table import PgType as PgType
 from vp_pipeline.storage.table import Table as Table
 
@@ -188,30 +190,6 @@ KLINE = Table(
     key=("symbol", "interval", "open_time"),
     scope=("symbol", "interval"),
     time="open_time",
-)
-
-SESSION_VOLATILITY = Table(
-    "session_volatility",
-    {
-        "symbol": "text",
-        "interval": "text",
-        "grouping": "text",
-        "weekday": "text",
-        "session": "text",
-        "horizon": "text",
-        "volatility_pct": "float8",
-        "bars": "int8",
-        "mean_volume": "float8",
-        "mean_taker_buy_volume": "float8",
-        "taker_share": "float8",
-        "volume_per_trade": "float8",
-        "return_q1": "float8",
-        "return_median": "float8",
-        "return_q3": "float8",
-        "whisker_low": "float8",
-        "whisker_high": "float8",
-    },
-    key=("symbol", "interval", "grouping", "weekday", "session", "horizon"),
 )
 
 DAILY_RETURN = Table(

@@ -45,7 +45,7 @@ class Replayed:
         must_succeed: bool = True,
     ) -> ExecuteInProcessResult:
         """Run a job, over the hours or days from `first` to `last` if given."""
-        key_format = DAY_FORMAT if job == "volume_profiles" else HOUR_FORMAT
+        key_format = DAY_FORMAT if job in ("volume_profiles", "sessions") else HOUR_FORMAT
         tags = range_tags(first, last or first, key_format) if first is not None else {}
         return self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance, tags=tags, asset_selection=only, raise_on_error=must_succeed

@@ -29,7 +29,8 @@ def test_the_shipped_catalog() -> None:
         "aggregate/eth",
         "volume_profile/btc",
         "klines/btcusdt",
-        "session_volatility",
+        "session_volatility/btcusdt",
+        "session_comparison/5m",
         "daily_returns",
         "strategies",
         "tearsheets/equal_weight",
@@ -53,7 +54,8 @@ def test_lineage_leads_from_candles_to_profile_and_from_bars_to_tearsheets(repla
 
     assert {"aggregate/btc", "coverage", "candles/kraken/btc_usd"} <= upstream("volume_profile", "btc")
     assert upstream("tearsheets", "mean_reversion") == {"strategies", "daily_returns"}
-    assert upstream("session_volatility") == {"klines/btcusdt", "klines/ethusdt"}
+    assert upstream("session_volatility", "btcusdt") == {"klines/btcusdt"}
+    assert upstream("session_comparison", "15m") == {"klines/btcusdt", "klines/ethusdt"}
 
 
 def test_what_is_not_live_says_so_of_every_asset(replayed: Replayed) -> None:
@@ -100,11 +102,14 @@ start = 2024-01-01
     ("file", "jobs"),
     [
         (MARKETS, {"tick", "volume_profiles", "history"}),
-        (KLINES, {"klines_5m_job", "reports", "history_klines"}),
+        (KLINES, {"klines_5m_job", "sessions", "history_klines"}),
         (STRATEGIES, {"reports"}),
         (
             MARKETS + KLINES + STRATEGIES,
-            {"tick", "volume_profiles", "klines_5m_job", "reports", "history", "history_klines"},
+            {
+                *("tick", "volume_profiles", "klines_5m_job", "sessions"),
+                *("reports", "history", "history_klines"),
+            },
         ),
     ],
     ids=["minutes alone", "bars alone", "daily bars alone", "everything"],

@@ -16,7 +16,6 @@ from vp_pipeline.storage.tables import (
     AGGREGATE,
     DAILY_RETURN,
     KLINE,
-    SESSION_VOLATILITY,
     STRATEGY_RETURN,
     STRATEGY_WEIGHT,
     VOLUME_PROFILE,
@@ -112,17 +111,6 @@ def test_bars_are_the_recorded_ones(replayed: Replayed) -> None:
     for column in columns:
         assert np.array_equal(stored[column].astype(float), file[column]), column
     assert np.array_equal(stored["taker_buy_volume"], file["taker_buy_base"])
-
-
-def test_session_volatility_of_all_bars_is_their_standard_deviation(replayed: Replayed) -> None:
-    file = pd.read_csv(replayed.recording / "usdm_15m" / "ETHUSDT.csv")
-    change = file["close"].pct_change() * 100
-    change.iloc[0] = (file["close"].iloc[0] / file["open"].iloc[0] - 1) * 100
-    with transaction(replayed.url) as connection:
-        table = rows.read(connection, SESSION_VOLATILITY, {"symbol": "ETHUSDT", "interval": "15m"})
-    everything = table[table["grouping"] == "all"].set_index("horizon")["volatility_pct"]
-    assert math.isclose(everything["bar"], change.std(), rel_tol=1e-9)
-    assert math.isclose(everything["1d"], change.std() * math.sqrt(96), rel_tol=1e-9)
 
 
 def test_strategies_and_their_weights_are_stored(replayed: Replayed) -> None:

@@ -96,6 +96,7 @@ def test_running_any_part_again_changes_no_byte(running: Running) -> None:
         "tick": {"dagster/partition": "2023-03-10-07:00"},
         "volume_profiles": {"dagster/partition": "2023-03-11"},
         "klines_5m_job": {"dagster/partition": "2025-01-17-12:00"},
+        "sessions": {"dagster/partition": "2025-01-17"},
         "reports": {},
     }
     for job, tags in parts.items():
@@ -108,7 +109,7 @@ def test_every_artifact_matches_its_checksum(running: Running) -> None:
         listed = artifacts.listing(connection)
         assert {a.name for a in listed} >= {
             "volume_profile/btc",
-            "session_volatility",
+            "session_volatility/btcusdt",
             "tearsheets/mean_reversion",
         }
         for artifact in listed:

@@ -55,7 +55,8 @@ PARTS = {
     "volume_profile/btc": 3.0,
     "klines/linkusdt_1m": 4.0,
     "klines/linkusdt_5m": 4.0,
-    "session_volatility": 5.0,
+    "session_volatility/linkusdt_1m": 5.0,
+    "session_volatility/linkusdt_5m": 5.0,
     "daily_returns": 5.0,
     "strategies": 5.0,
     "tearsheets/equal_weight": 6.0,
@@ -96,7 +97,7 @@ def test_a_new_live_platform_gets_yesterday_today_and_a_week_of_bars(tmp_path: P
         ("tick", "2026-03-04-00:00", "2026-03-04-10:00"),
         ("volume_profiles", "2026-03-03", "2026-03-04"),
         ("klines_5m_job", "2026-02-25-10:00", "2026-03-04-10:00"),
-        ("reports", None, None),
+        ("sessions", "2026-03-04", "2026-03-04"),
     ]
     # Two markets, one instrument and the coverage, for each of 24 hours.
     assert found[0].events == 4 * 24
@@ -111,7 +112,7 @@ def test_the_last_hour_of_an_exchange_that_goes_on_is_fetched_again(tmp_path: Pa
     found = list(stages(settings(tmp_path, LIVE, "live"), NOW, FakeDagster(done)))
     assert shown(found)[0] == ("tick", "2026-03-04-09:00", "2026-03-04-10:00")
     assert shown(found)[2] == ("klines_5m_job", "2026-03-04-10:00", "2026-03-04-10:00")
-    assert [stage.job for stage in found] == ["tick", "volume_profiles", "klines_5m_job", "reports"]
+    assert [stage.job for stage in found] == ["tick", "volume_profiles", "klines_5m_job", "sessions"]
 
 
 def test_a_first_hour_that_is_set_bounds_the_sandbox(tmp_path: Path) -> None:
@@ -134,6 +135,7 @@ def test_a_recording_is_run_stretch_by_stretch_and_interval_by_interval(tmp_path
         ("volume_profiles", "2023-05-01", "2023-05-01"),
         ("klines_1m_job", "2025-01-01-00:00", "2025-01-01-02:00"),
         ("klines_5m_job", "2025-01-01-00:00", "2025-01-01-02:00"),
+        ("sessions", "2025-01-01", "2025-01-01"),
         ("reports", None, None),
     ]
     # One symbol at two intervals is two assets.
@@ -166,8 +168,8 @@ def test_a_recording_that_is_done_needs_no_run(tmp_path: Path) -> None:
     [
         ({"aggregate": 3.5}, ["volume_profiles", "volume_profiles"]),
         ({"coverage": 3.5}, ["volume_profiles", "volume_profiles"]),
-        ({"klines": 5.5}, ["reports"]),
-        ({"session_volatility": 3.0}, ["reports"]),
+        ({"klines": 5.5}, ["sessions", "reports"]),
+        ({"session_volatility": 3.0}, ["sessions"]),
     ],
 )
 def test_what_was_computed_from_older_data_is_computed_again(

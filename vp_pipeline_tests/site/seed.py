@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from vp_pipeline.analytics.bar_returns import returns_pct
 from vp_pipeline.analytics.price_rows import volume_by_price
-from vp_pipeline.analytics.sessions import session_table
+from vp_pipeline.analytics.session_report import session_report
 from vp_pipeline.analytics.strategies import STRATEGIES, strategy_returns
 from vp_pipeline.analytics.value_area import value_area
 from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script, render_page
@@ -77,8 +78,12 @@ def fill_reports(connection: Connection, end: datetime) -> None:
         bars["open_time"] = pd.date_range(end - 28 * 24 * HOUR, periods=len(bars), freq="15min")
         bars["taker_buy_volume"] = bars["volume"] * random.uniform(0.3, 0.7, len(bars))
         bars["trades"] = 100.0
-        table = session_table(bars, pd.Timedelta(minutes=15)).to_frame()
-        tables.append(table.assign(symbol=symbol, interval="15m"))
+        rows_of = session_report(returns_pct(bars, pd.Timedelta(minutes=15)), samples=50).rows
+        for days_before in (1, 2):
+            day = pd.Timestamp(end.date()) - pd.Timedelta(days=days_before)
+            tables += [
+                rows_of.assign(symbol=symbol, interval="15m", span=span, day=day) for span in ("30d", "all")
+            ]
     rows.replace(connection, SESSION_VOLATILITY, pd.concat(tables), {})
 
     days = pd.date_range(end.date() - timedelta(days=730), periods=730, freq="D", name="day")
@@ -97,7 +102,7 @@ def fill_artifacts(connection: Connection, frame: pd.DataFrame) -> list[Artifact
     figure = volume_profile_figure(frame, by_price, value_area(by_price), None, "BTC")
     include = Include(PLOTLY_INCLUDE, plotly_script())
     names = [("volume_profile/btc", "2023-03-10"), ("volume_profile/btc", "2023-03-11")]
-    names += [("session_volatility", ""), ("tearsheets/mean_reversion", "")]
+    names += [("session_volatility/ethusdt", "2023-03-11"), ("tearsheets/mean_reversion", "")]
     return [
         artifacts.put(
             connection,

@@ -1,0 +1,136 @@
+"""Session tables as of each day: rows, windows, documents, links and the comparison."""
+
+import math
+from datetime import datetime, timedelta
+
+import pandas as pd
+import pytest
+from dagster import AssetKey, AssetMaterialization, ExecuteInProcessResult
+
+from vp_pipeline.assets.sessions import SPANS
+from vp_pipeline.storage import artifacts, rows
+from vp_pipeline.storage.connection import transaction
+from vp_pipeline.storage.tables import KLINE, SESSION_VOLATILITY
+from vp_pipeline.windows import DAY, HOUR, Window, floor
+from vp_pipeline_tests.assets.conftest import Replayed
+from vp_pipeline_tests.assets.recordings import START
+
+FIRST = floor(START, DAY)
+ETH = AssetKey(["session_volatility", "ethusdt"])
+COMPARISON = AssetKey(["session_comparison", "15m"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def run(replayed: Replayed) -> ExecuteInProcessResult:
+    replayed.run("klines_15m_job", START, START + 2 * DAY - HOUR)
+    return replayed.run("sessions", FIRST, FIRST + 2 * DAY)
+
+
+def recorded(replayed: Replayed, symbol: str, end: pd.Timestamp) -> pd.DataFrame:
+    """The recording's bars that open before `end`."""
+    file = pd.read_csv(replayed.recording / "usdm_15m" / f"{symbol}.csv")
+    file["open_time"] = pd.to_datetime(file["open_time_ms"], unit="ms", utc=True)
+    return file[file["open_time"] < end]
+
+
+def tables(replayed: Replayed, symbol: str, day: datetime) -> pd.DataFrame:
+    with transaction(replayed.url) as connection:
+        scope = {"symbol": symbol, "interval": "15m"}
+        return rows.read(connection, SESSION_VOLATILITY, scope, Window(day, day + DAY))
+
+
+def materialization(result: ExecuteInProcessResult, key: AssetKey, partition: str) -> AssetMaterialization:
+    (found,) = (
+        event.materialization
+        for event in result.all_events
+        if event.is_step_materialization
+        and event.asset_key == key
+        and event.materialization.partition == partition
+    )
+    return found
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_each_day_has_the_table_of_the_bars_until_its_end(replayed: Replayed, place: int) -> None:
+    day = FIRST + place * DAY
+    file = recorded(replayed, "ETHUSDT", pd.Timestamp(day + DAY))
+    change = file["close"].pct_change() * 100
+    change.iloc[0] = (file["close"].iloc[0] / file["open"].iloc[0] - 1) * 100
+    table = tables(replayed, "ETHUSDT", day)
+    assert set(table["span"]) == set(SPANS)
+    assert len(table) == 62 * len(SPANS)
+    # Two days of history are shorter than any span.
+    rows_of_all = table[(table["grouping"] == "all") & (table["span"] == "30d")]
+    volatility = rows_of_all.set_index("horizon")["volatility_pct"].to_dict()
+    assert math.isclose(volatility["bar"], change.std(), rel_tol=1e-9)
+    assert math.isclose(volatility["1d"], change.std() * math.sqrt(96), rel_tol=1e-9)
+    assert set(rows_of_all["returns"]) == {len(file)}
+
+
+def test_each_day_links_to_its_own_document(replayed: Replayed, run: ExecuteInProcessResult) -> None:
+    labels = [f"{FIRST + place * DAY:%Y-%m-%d}" for place in range(3)]
+    found = []
+    for label in labels:
+        metadata = materialization(run, ETH, label).metadata
+        assert metadata["download"].value == replayed.settings.artifact_url(
+            "session_volatility/ethusdt", label
+        )
+        assert metadata["daily volatility all, %"].value
+        assert "| EUNA" in str(metadata["preview"].value)
+        with transaction(replayed.url) as connection:
+            content = artifacts.content(connection, "session_volatility/ethusdt", label)
+        assert content is not None
+        assert f"ETHUSDT by weekday and session, as of {label}".encode() in content
+        assert b"RECORDED DATA" in content
+        found.append(content)
+    assert len(set(found)) == 3
+
+
+def test_the_comparison_is_of_common_bars(replayed: Replayed, run: ExecuteInProcessResult) -> None:
+    metadata = materialization(run, COMPARISON, f"{FIRST + DAY:%Y-%m-%d}").metadata
+    common = set(recorded(replayed, "BTCUSDT", pd.Timestamp(FIRST + 2 * DAY))["open_time"])
+    common &= set(recorded(replayed, "ETHUSDT", pd.Timestamp(FIRST + 2 * DAY))["open_time"])
+    assert metadata["common_bars"].value == len(common)
+    assert metadata["symbols"].value == 2
+    assert "BTCUSDT" in str(metadata["preview"].value)
+
+
+def test_the_same_day_again_changes_nothing(replayed: Replayed) -> None:
+    before = replayed.dump()
+    replayed.run("sessions", FIRST + DAY)
+    assert replayed.dump() == before
+
+
+def test_spans_hold_their_days_only(replayed: Replayed) -> None:
+    """Forty days of made-up bars before the recording: the last 30 are less than all."""
+    with transaction(replayed.url) as connection:
+        kept = rows.read(connection, KLINE, {"symbol": "BTCUSDT", "interval": "15m"})
+        count = 40 * 96
+        times = pd.date_range(FIRST - 40 * DAY, periods=count, freq="15min")
+        older = kept.iloc[[0]].loc[lambda frame: frame.index.repeat(count)].reset_index(drop=True)
+        older = older.assign(open_time=times.as_unit("us"), volume=1.0)
+        older["close"] = older["open"] * [1 + 0.001 * (place % 3) for place in range(count)]
+        window = Window(FIRST - 40 * DAY, FIRST)
+        rows.replace(connection, KLINE, older, {"symbol": "BTCUSDT", "interval": "15m"}, window)
+    replayed.run("sessions", FIRST + DAY, only=[AssetKey(["session_volatility", "btcusdt"])])
+    table = tables(replayed, "BTCUSDT", FIRST + DAY)
+    bars = table[(table["grouping"] == "all") & (table["horizon"] == "bar")].set_index("span")["bars"]
+    of_recording = int((kept["open_time"] < pd.Timestamp(FIRST + 2 * DAY)).sum())
+    assert bars.to_dict() == {
+        "30d": 28 * 96 + of_recording,
+        "90d": count + of_recording,
+        "1y": count + of_recording,
+        "all": count + of_recording,
+    }
+    assert SPANS["30d"] == timedelta(days=30)
+
+
+def test_a_day_before_all_bars_fails_and_says_what_to_do(replayed: Replayed) -> None:
+    with transaction(replayed.url) as connection:
+        connection.execute("DELETE FROM kline")
+    result = replayed.run("sessions", FIRST, must_succeed=False)
+    assert not result.success
+    failure = result.failure_data_for_node("session_volatility")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    assert "materialize klines/* first" in str(failure.user_failure_data.description)
