@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vp_pipeline.catalog import SHIPPED, CatalogError, load_catalog
+from vp_pipeline.catalog import SHIPPED, CatalogError, Strategies, load_catalog
 
 GOOD = """\
 [instruments.BTC]
@@ -272,3 +272,52 @@ def test_shipped_file_holds_more_venues_and_ether() -> None:
     }
     assert len(catalog.live_markets("ETH")) >= 2
     assert catalog.recording is None
+
+
+STRATEGIES = '[strategies]\nsymbols = ["BTCUSDT", "SOLUSDT"]\nstart = 2021-01-01\n'
+
+
+def strategies_of(tmp_path: Path, text: str) -> Strategies:
+    path = tmp_path / "markets.toml"
+    path.write_text(STRATEGIES + text)
+    found = load_catalog(path).strategies
+    assert found is not None
+    return found
+
+
+def test_a_file_without_variants_runs_the_shipped_ones(tmp_path: Path) -> None:
+    found = strategies_of(tmp_path, "")
+    shipped = load_catalog(SHIPPED).strategies
+    assert shipped is not None
+    assert found.chosen == shipped.variants
+    assert len(found.chosen) == 8
+    own = strategies_of(tmp_path, "[strategies.variants.a]\nrule = 'momentum'\nparameters = { days = 9 }\n")
+    assert list(own.chosen) == ["a"]
+    assert own.chosen["a"].parameters == {"days": 9}
+
+
+def test_a_symbols_costs_take_the_place_of_those_of_all(tmp_path: Path) -> None:
+    found = strategies_of(tmp_path, "fee_bps = 4\n[strategies.costs.SOLUSDT]\nslippage_bps = 6\n")
+    assert (found.cost_bps("BTCUSDT"), found.cost_bps("SOLUSDT")) == (6, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("fee_bps = -1\n", ":4: strategies.fee_bps: "),
+        ("trials = 3\n", ":4: strategies.trials: 8 variants are named: at least as many were tried"),
+        (
+            "[strategies.costs.XRPUSDT]\nfee_bps = 1\n",
+            ":4: strategies.costs.XRPUSDT: XRPUSDT is none",
+        ),
+        (
+            "[strategies.variants.a]\nbenchmark = 'b'\n",
+            ":5: strategies.variants.a.benchmark: 'b' is no",
+        ),
+        ("[strategies.variants.a]\nrules = 'b'\n", ":5: strategies.variants.a.rules: unknown key"),
+    ],
+)
+def test_what_cannot_be_of_strategies_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(CatalogError) as refused:
+        strategies_of(tmp_path, text)
+    assert said in str(refused.value)

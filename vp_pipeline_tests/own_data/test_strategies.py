@@ -126,3 +126,52 @@ def test_fees_that_take_everything_are_refused(path: Path) -> None:
     result = run(path, "--strategy", "mean_reversion", "--fees-bps", 20_000)
     assert result.exit_code == 1
     assert "lower --fees-bps" in result.output
+
+
+def test_parameters_and_benchmark_are_of_choice(path: Path) -> None:
+    found = document(
+        path, "momentum", "--parameter", "days=2", "--parameter", "short=true", "--benchmark", "BTC"
+    )
+    assert found["parameters"] == {"days": 2, "short": True}
+    assert found["benchmark"]["name"] == "BTC"
+    assert min(weight for weight in found["series"]["weights"]["BTC"] if weight is not None) < 0
+    assert document(path, "momentum")["parameters"] == {"days": 90, "short": False}
+    assert document(path, "equal_weight")["benchmark"]["name"] == "BTC", "a file without BTCUSDT"
+
+
+def test_evidence_and_samples_are_those_of_the_series(path: Path) -> None:
+    found = document(path, "equal_weight", "--fees-bps", 5)
+    net = pd.Series(found["series"]["net"])
+    assert found["evidence"]["level"] in ("none", "weak", "moderate", "strong")
+    assert (found["in_sample"]["days"], found["out_of_sample"]["days"]) == (133, 66)
+    assert found["out_of_sample"]["net"]["sharpe"] == pytest.approx(of.sharpe(net[133:]))
+    assert found["look_ahead"] == {"declared": False, "found": False, "days": 0, "days_tested": 200}
+    assert (
+        f"Evidence of skill                {found['evidence']['level']}"
+        in run(path, "--strategy", "equal_weight", "--fees-bps", 5).output
+    )
+
+
+def test_a_function_of_ones_own_that_peeks_is_caught(path: Path) -> None:
+    planted = "vp_pipeline_tests.assets.planted:knows_tomorrow"
+    found = document(path, planted)
+    assert (found["looks_ahead"], found["look_ahead"]["declared"]) == (True, False)
+    assert found["look_ahead"]["days"] > 100
+    assert found["evidence"]["level"] == "none"
+    assert run(path, "--strategy", planted).output.startswith("LOOKS AHEAD")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--parameter", "days"], "'days' is no NAME=VALUE"),
+        (["--parameter", "weeks=3"], "momentum has no parameter 'weeks'; there are days, short"),
+        (["--parameter", "days=soon"], "days is 'soon', but has to be a whole number"),
+        (["--parameter", "days=0"], "days is 0, but has to be at least 1"),
+        (["--benchmark", "gold"], "there is no benchmark 'gold'; there are BTC, ETH, SOL, equal_weight"),
+    ],
+)
+def test_wrong_options_are_usage_errors(path: Path, arguments: list[str], said: str) -> None:
+    result = run(path, "--strategy", "momentum", *arguments)
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())

@@ -216,3 +216,55 @@ def test_a_wrong_file_is_one_sentence_and_status_1(tmp_path: Path) -> None:
 
 def test_the_year_is_that_of_the_analytics() -> None:
     assert options.DAYS_PER_YEAR == of.DAYS_PER_YEAR
+
+
+def test_returns_computed_from_prices_begin_with_an_empty_cell(tmp_path: Path, frame: pd.DataFrame) -> None:
+    path = tmp_path / "returns.csv"
+    late = frame.copy()
+    late.iloc[:1, 0] = np.nan
+    late.iloc[300:, 1] = np.nan
+    late.to_csv(path)
+    found = document(path, "--benchmark", "market", "--fees-bps", 5)
+    assert [found["columns"][name]["n"] for name in ("one", "two")] == [399, 300]
+    assert found["columns"]["one"]["first"] == "2023-01-02"
+    assert "Rows without a return, before the first or after the last: one 1, two 100." in found["notes"]
+    net = frame["two"][:300] - 0.0005 * (frame["two"][:300] != 0)
+    assert found["columns"]["two"]["sharpe"] == pytest.approx(of.sharpe(net))
+    assert found["columns"]["two"]["turnover"] == 0.75
+    assert run(path, "--html", tmp_path / "late.html").exit_code == 0
+
+
+def test_a_loss_of_everything_is_told_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "ruin.csv"
+    path.write_text("date,a\n2024-01-01,0.1\n2024-01-02,-1\n2024-01-03,0\n2024-01-04,0\n")
+    found = document(path, "--fees-bps", 10)
+    assert (found["cagr"], found["max_drawdown"], found["drawdown"]["recovery"]) == (-1, -1, None)
+    assert found["evidence"]["level"] == "none"
+    assert run(path, "--html", tmp_path / "ruin.html").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("periods", "cagr", "volatility", "sortino", "calmar"),
+    [
+        (52, 0.24690830513998208, 0.38851569394870583, 1.1158901056866439, 2.4690830513998208),
+        (12, 0.052242061386048144, 0.18663690238892558, 0.53605626741889756, 0.52242061386048144),
+    ],
+)
+def test_what_empyrical_publishes_of_weeks_and_months(
+    tmp_path: Path, periods: int, cagr: float, volatility: float, sortino: float, calmar: float
+) -> None:
+    path = tmp_path / "published.csv"
+    returns = np.array([0, 1, 10, -4, 2, 3, 2, 1, -10]) / 100
+    pd.DataFrame({"a": returns}, pd.date_range("2000-01-30", periods=9, name="date")).to_csv(path)
+    found = document(path, "--periods-per-year", periods)
+    ours = [found[name] for name in ("cagr", "volatility", "sortino", "calmar")]
+    assert ours == pytest.approx([cagr, volatility, sortino, calmar], abs=1e-8)
+
+
+def test_the_page_begins_with_what_the_returns_prove(path: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert run(path, "--benchmark", "market", "--html", page).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    body = text[text.index("<body>") :]
+    assert body.index("one: ") < body.index("two: ") < body.index("Growth of 1")
+    assert body.count("evidence of skill") == 2
