@@ -1,13 +1,14 @@
 """Writing one tick into Postgres: our way against the first document's, as a ratio.
 
 A tick is 11 markets x 300 minute candles, of which 15 a market are new, on a table that holds many already.
-The document inserts with psycopg2's executemany (here in one transaction, which is kinder to it than a commit
-a row) and then deletes the duplicates from the whole table. We compare with what is stored, copy in what is
-new and update what differs, all in one transaction. Both connect and commit durably; making the candles is
-not timed. WAL is what one tick adds to the log; transactions are those that write.
+The document inserts with psycopg2's executemany on a connection in autocommit, so that every row is a commit,
+and then deletes the duplicates from the whole table; `--kind` gives it one transaction instead. We compare
+with what is stored, copy in what is new and update what differs, all in one transaction. Both connect and
+commit durably; making the candles is not timed. WAL is what one tick adds to the log; transactions are those
+that write.
 
-Run it with `python benchmarks/tick_write.py [--rows N ...] [--runs N]`; it prints a Markdown table and leaves
-nothing behind.
+Run it with `python benchmarks/tick_write.py [--rows N ...] [--runs N] [--kind]`; it prints a Markdown table
+and leaves nothing behind.
 """
 
 import argparse
@@ -64,16 +65,19 @@ def our_ledger(url: str, findings: list[Finding]) -> None:
         ledger.record(connection, findings)
 
 
-def document_tick(url: str, rows: list[tuple[object, ...]]) -> None:
+def document_tick(url: str, rows: list[tuple[object, ...]], kind: bool) -> None:
     connection = psycopg2.connect(url)
+    connection.autocommit = not kind
     connection.cursor().executemany(DOCUMENT_INSERT, rows)
-    connection.commit()
+    if kind:
+        connection.commit()
     connection.cursor().execute(DOCUMENT_DELETE)
-    connection.commit()
+    if kind:
+        connection.commit()
     connection.close()
 
 
-def run_ticks(url: str, numbers: list[int], stored: int, runs: int) -> tuple[list[Cost], ...]:
+def run_ticks(url: str, numbers: list[int], stored: int, runs: int, kind: bool) -> tuple[list[Cost], ...]:
     """Costs of ours, the ledger and the document's, one tick after the other; the first is not counted."""
     ours, entries, document = [], [], []
     with psycopg.connect(url, autocommit=True) as connection:
@@ -84,7 +88,7 @@ def run_ticks(url: str, numbers: list[int], stored: int, runs: int) -> tuple[lis
             findings = [Finding(number, window, "answered") for number in numbers]
             ours.append(measured(connection, lambda frames=frames: our_tick(url, frames)))  # type: ignore[misc]  # mypy does not infer a default
             entries.append(measured(connection, lambda found=findings: our_ledger(url, found)))  # type: ignore[misc]  # as above
-            document.append(measured(connection, lambda rows=rows: document_tick(url, rows)))  # type: ignore[misc]  # as above
+            document.append(measured(connection, lambda rows=rows: document_tick(url, rows, kind)))  # type: ignore[misc]  # as above
     with transaction(url) as connection:
         check_same(connection)
     return ours[1:], entries[1:], document[1:]
@@ -98,13 +102,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--kind", action="store_true", help="one transaction for the document's rows")
     options = parser.parse_args()
     first = None
     with database() as (url, numbers):
         print(HEAD, flush=True)
         for count in options.rows:
             fill(url, numbers, count // MARKETS)
-            ours, entries, document = run_ticks(url, numbers, count // MARKETS, options.runs)
+            ours, entries, document = run_ticks(url, numbers, count // MARKETS, options.runs, options.kind)
             a, b = median(ours, "seconds"), median(document, "seconds")
             first = first or a
             print(
