@@ -1,4 +1,4 @@
-"""Do the levels of a profile work? Touch and hold rates against random levels at the same distance.
+"""Do the levels of a profile work? Touch and hold rates against levels of no meaning at the same distance.
 
 Here belongs the experiment; the levels come from `value_area` and `naked_levels`. It looks at nothing that
 was not known when it begins: a day's study takes levels of ended days, and measures them on its own candles.
@@ -9,8 +9,9 @@ was not known when it begins: a day's study takes levels of ended days, and meas
 - Hold: after the touch the price moves away by `REACTION` of the reach to the side it came from, before it
   goes as far beyond the level, within the day. A touch after which neither happens is not counted, nor one by
   a candle that does both.
-- Control: for each level, levels at the same distance from the open up to `JITTER` of it, above or below at
-  random, and no nearer to a real level than a row.
+- Control: each level's mirror image, exactly as far on the other side of the open. A price without memory or
+  drift meets both equally often; a band of distances would not do, since near levels are met out of
+  proportion more often than far ones.
 
 Rates are sums over sums; their intervals, and that of the difference, are from a bootstrap of blocks of days.
 """
@@ -26,7 +27,7 @@ from vp_pipeline.analytics.bootstrap import stationary_rows
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
 
-REACH_DAYS, REACTION, JITTER, CONTROLS = 5, 0.1, 0.1, 20
+REACH_DAYS, REACTION = 5, 0.1
 SAMPLES, LEVEL = 1_000, 0.95
 COLUMNS = (
     "level",
@@ -64,7 +65,6 @@ class _Counts(NamedTuple):
 
 def level_study(
     days: Sequence[StudyDay],
-    row_size: float,
     *,
     level: float = LEVEL,
     samples: int = SAMPLES,
@@ -74,7 +74,6 @@ def level_study(
 
     Args:
         days: consecutive days, oldest first; the first has no reach yet and is not studied.
-        row_size: of the profiles.
         level: share of the resamples inside an interval.
         samples: resamples.
         seed: of the random numbers.
@@ -88,19 +87,18 @@ def level_study(
     """
     if len(days) < 2:
         raise NotEnoughData(f"{len(days)} day: a study needs two or more, and many more to say anything")
-    rng = np.random.default_rng(seed)
     ranges = np.array([day.candles["high"].max() - day.candles["low"].min() for day in days])
     kinds = list(dict.fromkeys(kind for day in days for kind in day.levels))
     own = np.zeros((len(kinds), len(days) - 1, 4))
     control = np.zeros_like(own)
     for at, day in enumerate(days[1:]):
         reach = float(ranges[max(0, at + 1 - REACH_DAYS) : at + 1].mean())
-        real = np.array([price for prices in day.levels.values() for price in prices])
+        opened = float(day.candles["open"].iloc[0])
         for of_kind, kind in enumerate(kinds):
             prices = np.array(day.levels.get(kind, ()), dtype=np.float64)
-            random = _controls(prices, real, float(day.candles["open"].iloc[0]), row_size, rng)
             own[of_kind, at] = _counts(day.candles, prices, reach)
-            control[of_kind, at] = np.array(_counts(day.candles, random, reach)) / CONTROLS
+            control[of_kind, at] = _counts(day.candles, 2 * opened - prices, reach)
+    rng = np.random.default_rng(seed)
     picks = stationary_rows(len(days) - 1, samples, max(1.0, (len(days) - 1) ** (1 / 3)), rng)
     lines = [
         (kind, rate, int((own[at, :, 0] > 0).sum()), *_line(own[at], control[at], picks, of, level))
@@ -108,20 +106,6 @@ def level_study(
         for rate, of in (("touch", (1, 0)), ("hold", (3, 2)))
     ]
     return pd.DataFrame(lines, columns=list(COLUMNS))
-
-
-def _controls(
-    prices: Floats, real: Floats, opened: float, row_size: float, rng: np.random.Generator
-) -> Floats:
-    distance = np.repeat(np.abs(prices - opened), CONTROLS)
-    size = len(distance)
-    near = np.full(size, True)
-    found = np.zeros(size)
-    for _ in range(20):
-        fresh = distance * (1 + rng.uniform(-JITTER, JITTER, size)) + rng.uniform(-1, 1, size) * row_size
-        found = np.where(near, opened + rng.choice((-1.0, 1.0), size) * fresh, found)
-        near = np.asarray((np.abs(found[:, None] - real) < row_size).any(axis=1), dtype=np.bool_)
-    return found
 
 
 def _counts(candles: pd.DataFrame, prices: Floats, reach: float) -> _Counts:
