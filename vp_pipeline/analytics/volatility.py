@@ -12,6 +12,9 @@ With O, H, L, C of a bar, n bars in the window and N bars a year, variance a yea
 - yang-zhang (2000): s_o + k s_c + (1 - k) rogers-satchell, with s_o and s_c N times the variance (n - 1) of
   ln(O / previous C) and of ln(C/O), and k = 0.34 / (1.34 + (n + 1) / (n - 1)).
 
+So n counts observations: with returns from the close before the first value belongs to the bar n + 1. R's TTR
+counts n closes for close-to-close, which are n - 1 returns; its other estimators agree with these.
+
 A bar counts as one observation if something was traded in it. A filled bar (volume 0, all four prices equal)
 is none, as if it were missing. Estimators that look at the previous close have no observation in the first
 bar, nor in one that follows a filled or missing bar: that return spans more than one bar. So the same market
