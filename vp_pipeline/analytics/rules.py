@@ -29,7 +29,7 @@ def walk_forward_volatility(history: History, min_days: int = 60) -> pd.DataFram
     return _shares(volatility.where(volatility > 0).shift(1), history)
 
 
-@strategy("Mean reversion, threshold and holding", benchmark="equal_weight")
+@strategy("Threshold reversion", benchmark="equal_weight")
 def threshold_reversion(history: History, fall: float = 0.05, hold_days: int = 3) -> pd.DataFrame:
     """Equal parts of the symbols that fell by a threshold in one of the last few days, else nothing."""
     _at_least(hold_days, 1, "hold_days")

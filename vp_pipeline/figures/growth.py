@@ -8,6 +8,9 @@ import plotly.graph_objects as go
 
 from vp_pipeline.figures import theme
 
+# Colours come round again; lines then differ by their dashes.
+_DASHES = ("solid", "dash", "dot")
+
 
 def growth_figure(returns: pd.DataFrame, title: str = "", split: pd.Timestamp | None = None) -> go.Figure:
     """A line for each column of daily returns (fractions, by day), compounded, on a logarithmic axis.
@@ -16,13 +19,13 @@ def growth_figure(returns: pd.DataFrame, title: str = "", split: pd.Timestamp | 
     """
     wealth = (1 + returns.fillna(0)).cumprod()
     figure = theme.new_figure(title, 360)
-    for name in wealth.columns:
+    for at, name in enumerate(wealth.columns):
         figure.add_scatter(
             x=wealth.index,
             y=wealth[name],
             name=str(name),
             mode="lines",
-            line_width=1.8,
+            line={"width": 1.8, "dash": _DASHES[at // theme.COLOURS % len(_DASHES)]},
             hovertemplate="%{x|%Y-%m-%d}: %{y:.2f}<extra>" + str(name) + "</extra>",
         )
     if split is not None and len(wealth):

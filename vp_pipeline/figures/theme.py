@@ -33,6 +33,9 @@ _AXIS: dict[str, Any] = {
     "automargin": True,
 }
 
+COLOURS = 6
+"""How many lines have a colour of their own."""
+
 TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": FONT, "size": 12, "color": GREY},
