@@ -145,6 +145,6 @@ def test_making_documents_again_changes_no_byte(replayed: Replayed) -> None:
     replayed.run("volume_profiles", FIRST + DAY)
     replayed.run("klines_15m_job", END)
     # One tearsheet stands for all: quantstats takes seconds for each.
-    again = ["session_volatility", "daily_returns", "strategies", "tearsheets/mean_reversion"]
+    again = ["daily_returns", "strategies", "tearsheets/mean_reversion"]
     replayed.run("reports", only=[AssetKey(name.split("/")) for name in again])
     assert replayed.dump() == before
