@@ -55,8 +55,8 @@ test: lint ## linters, type checker and every test (ARGS="-k profile": some test
 figures: setup ## time and memory of the platform on this machine (ARGS=--write: into the README)
 	@$(VENV)/bin/python benchmarks/figures.py $(ARGS)
 
-bench: setup ## writing a tick, our way and the first document's, as a ratio
-	@$(VENV)/bin/python benchmarks/tick_write.py $(ARGS)
+bench: setup ## every ratio the project claims (ARGS=--large: sizes of the goals; ARGS=--write: into docs)
+	@$(VENV)/bin/python benchmarks/report.py $(ARGS)
 
 clean: ## remove what the commands made, demos and replays included; the live platform's data in .vp/live stay
 	rm -rf $(VENV) .uv .vp/demo .vp/replay-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
