@@ -2,9 +2,9 @@
 
     python benchmarks/report.py [--write] [NAME ...]
 
-Runs the benchmarks named, or all, one after the other, each in a process of its own, and prints what they print
-under their titles. With `--write` the report also replaces docs/benchmarks.md. Sizes are those for a coffee break;
-`--large` takes those of the goals, which need some 6 GB of memory and half an hour.
+Runs the benchmarks named, or all, one after the other, each in a process of its own, and prints what they
+print under their titles. With `--write` the report also replaces docs/benchmarks.md. The usual sizes take
+some minutes; `--large` takes those of the goals, which need 6 GB of memory and half an hour.
 
 Here belongs which benchmarks there are. What each compares is in its own script.
 """
