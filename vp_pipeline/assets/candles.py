@@ -89,7 +89,7 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
         with transaction(postgres.database_url) as connection:
             stored = intake.keep(connection, asked, now, final=settings.source == "replay")
             told = _hours(connection, stored, window)
-        first = hours.get_partition_keys()[0]
+        first = hours.get_first_partition_key() or ""
         for number, answer in asked.items():
             if answer.failure is None:
                 yield from _materializations(answer.market, told[told["market_id"] == number], first)
