@@ -91,8 +91,8 @@ class Traded:
             row_size,
             volume,
             bought,
-            sum(part.known for part in given),
-            sum(part.unpriced for part in given),
+            sum((part.known for part in given), 0.0),
+            sum((part.unpriced for part in given), 0.0),
             sum(part.hours for part in given) if hours is None else hours,
         )
 

@@ -25,7 +25,7 @@ from dagster import (
 from vp_pipeline.analytics.aggregate import Venue
 from vp_pipeline.analytics.aggregate import aggregate as add_up
 from vp_pipeline.analytics.quote_rates import quote_rates
-from vp_pipeline.assets import checks
+from vp_pipeline.assets import checks, hour_profiles
 from vp_pipeline.assets.candles import COVERAGE_KEY
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.catalog import Catalog
@@ -66,7 +66,7 @@ def recompute(database_url: str, settings: Settings, base: str, window: Window) 
 
 
 def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> AssetsDefinition:
-    """The step that adds up every instrument's markets."""
+    """The step that adds up every instrument's markets, and makes the profiles of the hours after that."""
     catalog = settings.catalog
     bases = {aggregate_key(base): base for base in _rates_first(catalog)}
 
@@ -84,7 +84,8 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
                 metadata=stored_as(AGGREGATE, base=base),
             )
             for key, base in bases.items()
-        ],
+        ]
+        + hour_profiles.specs(settings, aggregate_key),
         check_specs=[spec for key in bases for spec in checks.of_aggregate(key)],
         can_subset=True,
         partitions_def=hours,
@@ -106,6 +107,7 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
                     yield from _materializations(connection, catalog, base, span)
                 venues = _venues(connection, catalog, base)
                 yield from checks.judge_aggregate(context, key, connection, base, venues, window.end)
+        yield from hour_profiles.made(context, postgres.database_url, settings)
 
     return aggregate
 

@@ -18,7 +18,6 @@ from vp_pipeline.assets import partitions, schedules
 from vp_pipeline.assets.aggregate import build_aggregate
 from vp_pipeline.assets.candles import build_candles, retired_specs
 from vp_pipeline.assets.history import build_bar_history, build_history
-from vp_pipeline.assets.hour_profiles import build_profile_hours
 from vp_pipeline.assets.klines import build_klines
 from vp_pipeline.assets.sessions import build_session_volatility
 from vp_pipeline.assets.strategies import build_strategies
@@ -34,11 +33,7 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
     jobs, timers = [], []
     if catalog.markets:
         hours, days = partitions.minute_hours(settings), partitions.minute_days(settings)
-        minutes = [
-            build_candles(settings, hours),
-            build_aggregate(settings, hours),
-            build_profile_hours(settings, hours),
-        ]
+        minutes = [build_candles(settings, hours), build_aggregate(settings, hours)]
         daily = build_volume_profiles(settings, days)
         assets += [*minutes, *daily]
         tick, profiles = schedules.tick_job(minutes), schedules.profiles_job(daily)

@@ -1,30 +1,20 @@
 """Volume by price of every hour and venue: the parts of which each profile is a sum.
 
 Here belongs which hours are made anew; how, and what is added up, is in `storage.profiles`. Not only a run's
-own hours are: whoever changes a candle, a quote's rate or who counts marks the hour.
+own hours are: whoever changes a candle, a quote's rate or who counts marks the hour. They are made in the
+aggregate's step, after it: a step of their own would be skipped, as the aggregate yields events, not outputs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from dagster import (
-    AssetExecutionContext,
-    AssetKey,
-    AssetMaterialization,
-    AssetsDefinition,
-    AssetSpec,
-    BackfillPolicy,
-    PartitionsDefinition,
-    ResourceParam,
-    multi_asset,
-)
+from dagster import AssetExecutionContext, AssetKey, AssetMaterialization, AssetSpec
 
-from vp_pipeline.assets.aggregate import aggregate_key
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import profiles, stale
 from vp_pipeline.storage.connection import Connection, transaction
-from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
+from vp_pipeline.storage.io_manager import stored_as
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.profile_rows import TOTAL, read
 from vp_pipeline.storage.profile_tables import PROFILE
@@ -67,44 +57,38 @@ def quotes_of(connection: Connection, settings: Settings, base: str) -> dict[int
     return {numbers[market.exchange, market.symbol]: market.quote for market in markets}
 
 
-def build_profile_hours(settings: Settings, hours: PartitionsDefinition[str]) -> AssetsDefinition:
-    """The step that makes every instrument's hours."""
-    bases = {profile_hours_key(base): base for base in settings.catalog.instruments}
+def specs(settings: Settings, upstream: Callable[[str], AssetKey]) -> list[AssetSpec]:
+    """An asset for each instrument; `upstream` names the asset of a base that it depends on."""
+    return [
+        AssetSpec(
+            profile_hours_key(base),
+            deps=[upstream(base)],
+            group_name=GROUP,
+            kinds={"numpy", "postgres"},
+            skippable=True,
+            description=f"{base} by price, for every hour and venue at the venue's own prices in US dollars."
+            " Any window and any venues are a sum of these.",
+            metadata=stored_as(PROFILE, base=base),
+        )
+        for base in settings.catalog.instruments
+    ]
 
-    @multi_asset(
-        name="profile_hours",
-        specs=[
-            AssetSpec(
-                key,
-                deps=[aggregate_key(base)],
-                group_name=GROUP,
-                kinds={"numpy", "postgres"},
-                skippable=True,
-                description=f"{base} by price, for every hour and venue at the venue's own prices in US"
-                " dollars. Any window and any venues are a sum of these.",
-                metadata=stored_as(PROFILE, base=base),
-            )
-            for key, base in bases.items()
-        ],
-        can_subset=True,
-        partitions_def=hours,
-        backfill_policy=BackfillPolicy.single_run(),
-    )
-    def profile_hours(
-        context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
-    ) -> Iterator[AssetMaterialization]:
-        window = window_of(context)
-        for key, base in bases.items():
-            if key not in context.selected_asset_keys:
-                continue
-            with transaction(postgres.database_url) as connection:
-                pending = stale.pending(connection, stale.PROFILE_HOURS, base, PENDING_AT_ONCE)
-            for span in union([window, *(Window(hour, hour + HOUR) for hour in pending)]):
-                recompute(postgres.database_url, settings, base, span)
-            with transaction(postgres.database_url) as connection:
-                yield from _materializations(connection, key, base, window)
 
-    return profile_hours
+def made(
+    context: AssetExecutionContext, database_url: str, settings: Settings
+) -> Iterator[AssetMaterialization]:
+    """Make the hours of the run's window and those that wait, of the instruments that the run selected."""
+    window = window_of(context)
+    for base in settings.catalog.instruments:
+        key = profile_hours_key(base)
+        if key not in context.selected_asset_keys:
+            continue
+        with transaction(database_url) as connection:
+            pending = stale.pending(connection, stale.PROFILE_HOURS, base, PENDING_AT_ONCE)
+        for span in union([window, *(Window(hour, hour + HOUR) for hour in pending)]):
+            recompute(database_url, settings, base, span)
+        with transaction(database_url) as connection:
+            yield from _materializations(connection, key, base, window)
 
 
 def _materializations(

@@ -19,7 +19,13 @@ from vp_pipeline.storage.connection import Connection
 
 router = APIRouter(include_in_schema=False)
 
-_ENDINGS = {"text/html": ".html", "application/json": ".json", "text/csv": ".csv", "text/plain": ".txt"}
+_ENDINGS = {
+    "text/html": ".html",
+    "application/json": ".json",
+    "image/svg+xml": ".svg",
+    "text/csv": ".csv",
+    "text/plain": ".txt",
+}
 
 
 @router.api_route("/artifacts/", methods=["GET", "HEAD"])
@@ -73,7 +79,8 @@ def path_of(artifact: Artifact) -> str:
 def file_name(artifact: Artifact) -> str:
     """volume_profile-btc-2023-03-11.html; nothing in it that a file system or header minds."""
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", path_of(artifact).replace("/", "-"))
-    return stem + _ENDINGS.get(artifact.media_type.partition(";")[0], "")
+    ending = _ENDINGS.get(artifact.media_type.partition(";")[0], "")
+    return stem.removesuffix(ending) + ending
 
 
 def _matches(if_none_match: str, sha256: str) -> bool:

@@ -42,3 +42,13 @@ def clear(connection: Connection, consumer: str, base: str, hours: Iterable[date
         [consumer, base, list(hours)],
     )
     return sorted(hour for (hour,) in gone)
+
+
+def pending_days(connection: Connection, consumer: str, base: str, limit: int) -> list[datetime]:
+    """Midnights of the newest `limit` days with hours to be computed again, newest first."""
+    rows = connection.execute(
+        "SELECT DISTINCT date_trunc('day', hour, 'UTC') FROM stale_hour"
+        " WHERE consumer = %s AND base = %s ORDER BY 1 DESC LIMIT %s",
+        [consumer, base, limit],
+    )
+    return [day for (day,) in rows]

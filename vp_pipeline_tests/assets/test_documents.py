@@ -1,15 +1,13 @@
-"""Profiles, session tables, strategies and tearsheets: stored rows, documents and their links."""
+"""Session tables, strategies and tearsheets: stored rows, documents and their links; profiles without data.
 
-import math
+What a profile says is tested in `test_volume_profile`.
+"""
 
 import numpy as np
 import pandas as pd
 import pytest
 from dagster import AssetKey, AssetMaterialization, ExecuteInProcessResult
 
-from vp_pipeline.analytics.kde import document_profile
-from vp_pipeline.analytics.price_rows import volume_by_price
-from vp_pipeline.analytics.value_area import value_area
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import (
@@ -18,11 +16,8 @@ from vp_pipeline.storage.tables import (
     KLINE,
     STRATEGY_RETURN,
     STRATEGY_WEIGHT,
-    VOLUME_PROFILE,
-    VOLUME_PROFILE_NODE,
-    VOLUME_PROFILE_ROW,
 )
-from vp_pipeline.windows import DAY, HOUR, Window, floor
+from vp_pipeline.windows import DAY, HOUR, floor
 from vp_pipeline_tests.assets.conftest import Replayed
 from vp_pipeline_tests.assets.recordings import END, FIRST_DAY, LAST_DAY, START
 
@@ -52,42 +47,6 @@ def materialization(
     return found
 
 
-@pytest.mark.parametrize("day", [FIRST, FIRST + DAY])
-def test_levels_rows_and_nodes_are_those_of_the_day(replayed: Replayed, day: pd.Timestamp) -> None:
-    window = Window(day, day + DAY)
-    with transaction(replayed.url) as connection:
-        minutes = rows.read(connection, AGGREGATE, {"base": "BTC"}, window)
-        (levels,) = rows.read(connection, VOLUME_PROFILE, {"base": "BTC"}, window).itertuples()
-        by_price = rows.read(connection, VOLUME_PROFILE_ROW, {"base": "BTC"}, window)
-        nodes = rows.read(connection, VOLUME_PROFILE_NODE, {"base": "BTC"}, window)
-    expected = value_area(volume_by_price(minutes, 10))
-    assert (levels.poc, levels.vah, levels.val) == (expected.poc, expected.vah, expected.val)
-    assert levels.minutes == len(minutes)
-    assert math.isclose(by_price["volume"].sum(), minutes["volume"].sum(), rel_tol=1e-12)
-    curve = document_profile(minutes["close"], minutes["volume"])
-    assert nodes["price"].tolist() == [peak.price for peak in curve.peaks]
-    assert levels.kde_bandwidth == curve.bandwidth
-
-
-def test_each_days_profile_links_to_its_own_document(
-    replayed: Replayed, runs: dict[str, ExecuteInProcessResult]
-) -> None:
-    key = AssetKey(["volume_profile", "btc"])
-    for label in (f"{FIRST:%Y-%m-%d}", f"{FIRST + DAY:%Y-%m-%d}"):
-        metadata = materialization(runs["volume_profiles"], key, label).metadata
-        assert metadata["download"].value == replayed.settings.artifact_url("volume_profile/btc", label)
-        with transaction(replayed.url) as connection:
-            artifact = artifacts.find(connection, "volume_profile/btc", label)
-            content = artifacts.content(connection, "volume_profile/btc", label)
-        assert artifact is not None
-        assert content is not None
-        assert metadata["sha256"].value == artifact.sha256
-        assert artifact.run_id == runs["volume_profiles"].run_id
-        assert f"BTC volume profile, {label}".encode() in content
-        assert b"RECORDED DATA" in content
-        assert b"<!--vp:include" not in content
-
-
 def test_a_day_without_minutes_fails_and_says_what_to_do(replayed: Replayed) -> None:
     with transaction(replayed.url) as connection:
         kept = rows.read(connection, AGGREGATE, {"base": "ETH"})
@@ -100,7 +59,7 @@ def test_a_day_without_minutes_fails_and_says_what_to_do(replayed: Replayed) -> 
     failure = result.failure_data_for_node("volume_profile__eth")
     assert failure is not None
     assert failure.user_failure_data is not None
-    assert "materialize aggregate/eth" in str(failure.user_failure_data.description)
+    assert "materialize aggregate/eth and profile_hours/eth" in str(failure.user_failure_data.description)
 
 
 def test_bars_are_the_recorded_ones(replayed: Replayed) -> None:

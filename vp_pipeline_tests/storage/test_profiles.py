@@ -43,7 +43,7 @@ class Stored:
 
     def candles(self, number: int, window: Window) -> pd.DataFrame:
         """In US dollars, those with a rate and volume."""
-        frame = self.frames[number]
+        frame: pd.DataFrame = self.frames[number]
         frame = frame[(frame["open_time"] >= window.start) & (frame["open_time"] < window.end)]
         if self.quotes[number] != "USD":
             own = self.rates[self.rates["quote"] == self.quotes[number]].set_index("open_time")["usd"]
@@ -51,7 +51,8 @@ class Stored:
         else:
             usd = np.ones(len(frame))
         frame = frame.assign(low=frame["low"] * usd, high=frame["high"] * usd)
-        return frame[np.isfinite(frame["low"]) & (frame["volume"] > 0)]
+        counts = np.isfinite(frame["low"].to_numpy()) & (frame["volume"].to_numpy() > 0)
+        return frame.loc[counts]
 
     def direct(self, number: int, window: Window, *, left_out: bool = False) -> PriceRows:
         """The profile from the candles, without the store."""
@@ -125,7 +126,7 @@ def same(one: PriceRows, other: PriceRows) -> None:
     first = min(one.first_row, other.first_row) if one.total and other.total else 0
     count = max(rows.first_row + len(rows.volume) for rows in (one, other)) - first
     volumes = [rows.between(first, count).volume for rows in (one, other)]
-    np.testing.assert_allclose(*volumes, rtol=0, atol=1e-12 * max(1.0, one.total))
+    np.testing.assert_allclose(volumes[0], volumes[1], rtol=0, atol=1e-12 * max(1.0, one.total))
     assert one.total == pytest.approx(other.total, rel=1e-12)
 
 
@@ -162,10 +163,7 @@ def test_any_window_equals_what_the_candles_give(
 def test_any_split_adds_up(connection: Connection, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(1, ALL.count(MINUTE) - 1), max_size=4).map(sorted))
     moments = [START, *(START + cut * MINUTE for cut in cuts), ALL.end]
-    parts = [
-        profiles.total(connection, "BTC", Window(start, end))
-        for start, end in pairwise(moments)
-    ]
+    parts = [profiles.total(connection, "BTC", Window(start, end)) for start, end in pairwise(moments)]
     whole = profiles.total(connection, "BTC", ALL)
     summed = Traded.sum_of(parts, SIZE)
     same(whole.rows, summed.rows)
