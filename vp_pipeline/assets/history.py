@@ -306,8 +306,22 @@ def _build_aggregate(settings: Settings) -> AssetsDefinition:
                 partition=month.start.strftime(MONTH_FORMAT),
                 metadata={"hours_with_new_candles": len(hours), "changed_hours": len(changed)},
             )
+        # When all are made: the rates that one instrument gives count for the others.
+        for base in bases.values():
+            _make_profiles(settings, postgres.database_url, base, month)
 
     return history_aggregate
+
+
+def _make_profiles(settings: Settings, database_url: str, base: str, month: Window) -> None:
+    """Volume by price of the hours up to a day after the month that what came has changed."""
+    from vp_pipeline.assets.hour_profiles import recompute
+
+    known = Window(month.start, month.end + DAY)
+    with transaction(database_url) as connection:
+        hours = [hour for hour in stale.pending(connection, stale.PROFILE_HOURS, base) if hour in known]
+    for window in union(Window(hour, hour + HOUR) for hour in hours):
+        recompute(database_url, settings, base, window)
 
 
 def _past(window: Window) -> Window:

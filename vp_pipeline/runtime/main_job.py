@@ -100,7 +100,8 @@ def _minutes(settings: Settings, now: datetime, dagster: DagsterApi) -> Iterator
         yesterday = floor(now, DAY) - DAY
         hours_of = [Window(max(settings.first_hour(now), yesterday), ceil(now, HOUR))]
     aggregates = [("aggregate", base.lower()) for base in catalog.instruments]
-    each = len(catalog.live_markets()) + len(catalog.instruments) + 1
+    # Of an instrument the aggregate and the hours' profiles.
+    each = len(catalog.live_markets()) + 2 * len(catalog.instruments) + 1
     for hours in hours_of:
         left = _left(hours, aggregates, dagster, replayed)
         for part in left.split(_step(catalog) if replayed else LONGEST_RUN):

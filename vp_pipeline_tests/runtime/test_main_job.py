@@ -99,8 +99,8 @@ def test_a_new_live_platform_gets_yesterday_today_and_a_week_of_bars(tmp_path: P
         ("klines_5m_job", "2026-02-25-10:00", "2026-03-04-10:00"),
         ("sessions", "2026-03-04", "2026-03-04"),
     ]
-    # Two markets, one instrument and the coverage, for each of 24 hours.
-    assert found[0].events == 4 * 24
+    # Two markets, one instrument's aggregate and profiles, and the coverage, for each of 24 hours.
+    assert found[0].events == 5 * 24
     assert found[3].assets == (("klines", "btcusdt"),)
 
 

@@ -52,7 +52,8 @@ class Stored:
             usd = np.ones(len(frame))
         frame = frame.assign(low=frame["low"] * usd, high=frame["high"] * usd)
         counts = np.isfinite(frame["low"].to_numpy()) & (frame["volume"].to_numpy() > 0)
-        return frame.loc[counts]
+        found: pd.DataFrame = frame.loc[counts]
+        return found
 
     def direct(self, number: int, window: Window, *, left_out: bool = False) -> PriceRows:
         """The profile from the candles, without the store."""
