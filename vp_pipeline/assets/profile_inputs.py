@@ -18,7 +18,7 @@ from vp_pipeline.storage import candles, dollar_minutes, ledger, profiles, rows
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.profile_rows import read as read_rows
-from vp_pipeline.storage.tables import AGGREGATE, QUOTE_RATE, VENUE_VERDICT, VOLUME_PROFILE
+from vp_pipeline.storage.tables import AGGREGATE, VENUE_VERDICT, VOLUME_PROFILE
 from vp_pipeline.windows import DAY, EPOCH, Window
 
 # Days before the day that the study of levels looks at.
@@ -103,8 +103,8 @@ def _candles(
     """Of hours in which the venue counts, of minutes with volume and a rate."""
     columns = ("market_id", "open_time", "open", "high", "low", "close", "volume")
     frame = candles.read(connection, list(by_number), day, columns)
-    rates = rows.read(connection, QUOTE_RATE, {}, day)
-    usd = dollars(frame, {number: market.quote for number, market in by_number.items()}, rates)
+    quotes = {number: market.quote for number, market in by_number.items()}
+    usd = dollars(frame, quotes, profiles.read_rates(connection, set(quotes.values()), day))
     verdicts = rows.read(connection, VENUE_VERDICT, {"base": base}, day, ["market_id", "hour"])
     out = set(zip(verdicts["market_id"], verdicts["hour"], strict=True))
     counts = np.isfinite(usd) & (frame["volume"].to_numpy() > 0)

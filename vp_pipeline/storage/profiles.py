@@ -14,13 +14,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, pairwise
 
+import numpy as np
 import pandas as pd
+from psycopg import sql
 
 from vp_pipeline.analytics.venue_profiles import Traded, dollars, hourly_profiles
-from vp_pipeline.storage import candles, rows
+from vp_pipeline.storage import candles, packed
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.profile_rows import LEVELS, TOTAL, Level, Row, made, period, read, write
-from vp_pipeline.storage.tables import QUOTE_RATE, VENUE_VERDICT
+from vp_pipeline.storage.tables import QUOTE_RATE
 from vp_pipeline.windows import HOUR, Window, ceil, floor, union
 
 _LOCK = 7_620_521
@@ -203,16 +205,32 @@ def _from_candles(
     connection: Connection, quotes: Mapping[int, str], window: Window, size: float
 ) -> dict[tuple[int, pd.Timestamp], Traded]:
     frame = candles.read(connection, list(quotes), window, _COLUMNS)
-    rates = rows.read(connection, QUOTE_RATE, {}, window)
-    return hourly_profiles(frame, dollars(frame, dict(quotes), rates), size)
+    usd = dollars(frame, dict(quotes), read_rates(connection, set(quotes.values()), window))
+    return hourly_profiles(frame, usd, size)
+
+
+def read_rates(connection: Connection, quotes: Collection[str], window: Window) -> pd.DataFrame:
+    """Dollars for one unit of each of the quote currencies but the dollar: quote, open_time, usd."""
+    kinds = {name: QUOTE_RATE.columns[name] for name in ("open_time", "usd")}
+    query = sql.SQL(
+        "SELECT {} FROM quote_rate WHERE quote = %s AND open_time >= %s AND open_time < %s"
+    ).format(packed.select_list(kinds))
+    found = [pd.DataFrame({"quote": [], "open_time": pd.DatetimeIndex([], tz="UTC"), "usd": []})]
+    for quote in sorted(set(quotes) - {"USD"}):
+        row = connection.execute(query, [quote, window.start, window.end], binary=True).fetchone()
+        columns = packed.unpack(row or (None, None), kinds)
+        order = np.argsort(columns["open_time"], kind="stable")
+        times = pd.DatetimeIndex(columns["open_time"][order]).tz_localize("UTC")
+        found.append(pd.DataFrame({"quote": quote, "open_time": times, "usd": columns["usd"][order]}))
+    return found[-1] if len(found) < 3 else pd.concat(found[1:], ignore_index=True)
 
 
 def _left_out(connection: Connection, base: str, window: Window) -> set[tuple[int, datetime]]:
-    found = rows.read(connection, VENUE_VERDICT, {"base": base}, window, ["market_id", "hour"])
-    return {
-        (int(number), hour.to_pydatetime())
-        for number, hour in zip(found["market_id"], found["hour"], strict=True)
-    }
+    found = connection.execute(
+        "SELECT market_id, hour FROM venue_verdict WHERE base = %s AND hour >= %s AND hour < %s",
+        [base, window.start, window.end],
+    )
+    return set(found.fetchall())
 
 
 def _roll_up(connection: Connection, base: str, hours: Sequence[datetime], size: float) -> None:
