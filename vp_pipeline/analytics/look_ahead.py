@@ -51,6 +51,7 @@ def look_ahead(
     known: History | pd.DataFrame,
     seed: int = 0,
     seconds: float | None = None,
+    days: int | None = None,
 ) -> LookAhead:
     """Change the future of every day, and compare the weights up to that day.
 
@@ -66,6 +67,7 @@ def look_ahead(
         known: as in `peeks`.
         seed: of the random returns.
         seconds: stop then; rows are taken in random order, the last one first of all.
+        days: stop after so many rows; unlike `seconds` the same on every machine.
 
     Raises:
         ValueError: the weights have other dates or symbols than the returns.
@@ -79,7 +81,7 @@ def look_ahead(
     np.random.default_rng(seed).shuffle(rows[1:])
     seen = np.zeros(len(index), dtype=bool)
     begin, tested = time.monotonic(), 0
-    for row in rows:
+    for row in rows[:days]:
         if seconds is not None and time.monotonic() - begin > seconds:
             break
         after = _weights(strategy_weights, history.until(int(row), other), plain)

@@ -19,8 +19,8 @@ from vp_pipeline.analytics.strategies import Strategy
 from vp_pipeline.catalog import Strategies
 from vp_pipeline.storage.tables import STRATEGY_NET, STRATEGY_RETURN, STRATEGY_SUMMARY, STRATEGY_WEIGHT
 
-LOOK_SECONDS = 10.0
-"""For the test of one strategy: longer than a fast one needs for years of days."""
+LOOK_DAYS = 150
+"""Days, at random, on which each strategy is tested for looking ahead; the same ones at every run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ def run(history: History, variants: Mapping[str, Strategy], chosen: Strategies) 
     split = None if chosen.out_of_sample is None else pd.Timestamp(chosen.out_of_sample)
     results = {}
     for name, one in variants.items():
-        looked = look_ahead(one.weights, history, seconds=LOOK_SECONDS)
+        looked = look_ahead(one.weights, history, days=LOOK_DAYS)
         benchmark = benchmark_of(one, {key: each.net for key, each in tested.items()}, history.returns)
         found = assess(
             tested[name],
