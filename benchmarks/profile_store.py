@@ -70,9 +70,8 @@ def fill(url: str, venues: int, window: Window) -> tuple[dict[int, str], float]:
             candles.store(connection, frames)
         price = float(frames[numbers[0]]["close"].iloc[-1])
         started = time.perf_counter()
-        for week in part.split(7 * DAY):
-            with transaction(url) as connection:
-                profiles.make(connection, "BTC", quotes, week)
+        with transaction(url) as connection:
+            profiles.make(connection, "BTC", quotes, part)
         seconds += time.perf_counter() - started
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE candle")
@@ -92,7 +91,7 @@ def from_candles(connection: Connection, numbers: list[int], window: Window) -> 
 
 
 def timed(runs: int, way: Callable[[], object]) -> float:
-    """The median time in seconds, after one run to warm up if it is short."""
+    """The median time in seconds; a run of less than a second has one before it to warm up."""
     started = time.perf_counter()
     way()
     times = [time.perf_counter() - started]
@@ -118,7 +117,7 @@ def measure(url: str, numbers: list[int], window: Window, runs: int) -> None:
     odd = Window(window.start + 17 * HOUR + 23 * MINUTE, window.end - 40 * DAY - 5 * HOUR - 11 * MINUTE)
     with transaction(url) as connection:
         check_same(profiles.total(connection, "BTC", odd), from_candles(connection, numbers, odd))
-        slow = timed(min(runs, 3), lambda: from_candles(connection, numbers, odd))
+        slow = timed(min(runs, 2), lambda: from_candles(connection, numbers, odd))
         ways: dict[str, Callable[[], object]] = {
             "whole years, all venues": lambda: profiles.total(connection, "BTC", window),
             "odd minutes, all venues": lambda: profiles.total(connection, "BTC", odd),

@@ -54,7 +54,7 @@ def touched(low: Floats, high: Floats, volume: Floats, row_size: float) -> tuple
 
 def uniform(low: Floats, high: Floats, volume: Floats, row_size: float) -> tuple[int, Floats]:
     """Evenly from low to high, a row covered in part getting its part; as `at_points`."""
-    bottom, top = _ends(np.array([low.min(), low.max()]), np.array([high.max(), high.max()]), row_size)
+    bottom, top = rows_between(np.array([low.min(), low.max()]), np.array([high.max(), high.max()]), row_size)
     first, count = _extent(bottom, np.maximum(bottom, top), row_size)
     begin, end = _summed(low, high, volume, row_size, first, count)
     between = np.zeros(count)
@@ -152,15 +152,15 @@ def _clear(between: Floats, begun: Floats, low: Floats, high: Floats, row_size: 
     for start in range(0, len(low), _BLOCK):
         block = slice(start, start + _BLOCK)
         tall = np.flatnonzero(high[block] - low[block] > 0.9 * row_size)
-        bottom, top = _ends(low[block][tall], high[block][tall], row_size)
+        bottom, top = rows_between(low[block][tall], high[block][tall], row_size)
         wide = top > bottom + 1
         np.add.at(passing, bottom[wide] + 1 - first, 1)
         np.subtract.at(passing, top[wide] - first, 1)
     between[np.cumsum(passing[:-1]) == 0] = 0.0
 
 
-def _ends(low: Floats, high: Floats, row_size: float) -> tuple[Ints, Ints]:
-    """The rows of low and high: a high on an edge does not reach into the row above."""
+def rows_between(low: Floats, high: Floats, row_size: float) -> tuple[Ints, Ints]:
+    """The rows of low and high as `uniform` has them: a high on an edge does not reach into the row above."""
     bottom, top = np.empty(len(low)), np.empty(len(high))
     _from_below(low * (1 / row_size), bottom, _NOISE_OF_SPREAD)
     _to_above(high * (1 / row_size), top, _NOISE_OF_SPREAD)

@@ -17,7 +17,8 @@ import pandas as pd
 
 from vp_pipeline.analytics.delta import Delta
 from vp_pipeline.analytics.grid import Bools, Times, utc_times
-from vp_pipeline.analytics.price_rows import Floats, Ints, PriceRows, row_of
+from vp_pipeline.analytics.placement import rows_between
+from vp_pipeline.analytics.price_rows import Floats, Ints, PriceRows
 
 MOST_ROWS = 50_000
 """A venue's hour with more rows has a price that is none, or rows that are too small."""
@@ -132,8 +133,8 @@ def hourly_profiles(
     for block in _blocks(groups, ends, np.where(priced, top - bottom + 1, 0)):
         part = slice(int(groups[block[0]]), int(ends[block[-1]]))
         first, width, of_volume, of_bought = _spread(
-            low[part] / row_size,
-            high[part] / row_size,
+            low[part] * (1 / row_size),
+            high[part] * (1 / row_size),
             np.where(priced, volume, 0.0)[part],
             np.where(priced, bought, 0.0)[part],
             bottom[part],
@@ -188,9 +189,8 @@ def _rows(low: Floats, high: Floats, row_size: float, groups: Ints) -> tuple[Int
 
 
 def _ends(low: Floats, high: Floats, priced: Bools, row_size: float) -> tuple[Ints, Ints]:
-    bottom = row_of(np.where(priced, low, 0.0), row_size)
-    # A high on an edge does not reach into the row above.
-    return bottom, np.maximum(bottom, -row_of(-np.where(priced, high, 0.0), row_size) - 1)
+    bottom, top = rows_between(np.where(priced, low, 0.0), np.where(priced, high, 0.0), row_size)
+    return bottom, np.maximum(bottom, top)
 
 
 def _extent(bottom: Ints, top: Ints, priced: Bools, groups: Ints) -> tuple[Ints, Ints]:
