@@ -190,8 +190,8 @@ def _levels(result: DayProfile) -> Iterator[Section]:
         yield "Less than two hours are there: too few to say how sure the levels are."
         return
     yield (
-        f"Levels are rows of {result.rows.row_size:,.10g} dollars, named by their low edge. How sure they"
-        f" are: in {confidence.samples} draws of {confidence.blocks} hours, {confidence.venues} markets and"
+        "Point of control (POC) and value area (VAL to VAH) are rows of"
+        f" {result.rows.row_size:,.10g} dollars, named by their low edge. How sure they are: in {confidence.samples} draws of {confidence.blocks} hours, {confidence.venues} markets and"
         f" the placement rules, {confidence.level:.0%} put the level into the interval; stability is the"
         " share of the draws that leave it where it is."
     )
