@@ -180,7 +180,7 @@ def test_an_asset_must_say_where_it_is_stored(postgres: PostgresIOManager) -> No
 
 
 def test_batches_are_written_in_one_transaction(postgres: PostgresIOManager) -> None:
-    returns = RETURNS.assign(symbol="BTCUSDT", close=1.0)
+    returns = RETURNS.assign(symbol="BTCUSDT", close=1.0, high=1.0, low=1.0, volume=1.0)
     outside = pd.DataFrame({"day": [START.date()], "price": 1.0, "volume": 1.0})
     batches = [
         Batch(DAILY_RETURN, returns, {}),

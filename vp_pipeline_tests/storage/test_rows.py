@@ -105,7 +105,8 @@ def test_an_empty_frame_empties_the_window(connection: Connection) -> None:
 
 def test_without_a_window_the_whole_scope_is_replaced(connection: Connection) -> None:
     days = [date(2026, 1, 1), date(2026, 1, 2)]
-    first = pd.DataFrame({"symbol": ["BTCUSDT"] * 2, "day": days, "close": 1.0})
+    prices = dict.fromkeys(("close", "high", "low", "volume"), 1.0)
+    first = pd.DataFrame({"symbol": ["BTCUSDT"] * 2, "day": days, **prices})
     rows.replace(connection, DAILY_RETURN, first.assign(**{"return": None}), {})
     rows.replace(connection, DAILY_RETURN, first.iloc[1:].assign(**{"return": 0.5}), {})
     assert rows.read(connection, DAILY_RETURN, {})["return"].tolist() == [0.5]
