@@ -63,7 +63,8 @@ class Settings(BaseSettings):
     )
     history_files: Path | None = Field(
         default=None,
-        description="Folder of recorded candles that history is loaded from; `history` in VP_HOME if not set.",
+        description="Folder of recorded candles that history is loaded from; `history` in VP_HOME"
+        " if not set.",
     )
 
     @field_validator("hourly_start")
