@@ -191,9 +191,10 @@ def _levels(result: DayProfile) -> Iterator[Section]:
         return
     yield (
         "Point of control (POC) and value area (VAL to VAH) are rows of"
-        f" {result.rows.row_size:,.10g} dollars, named by their low edge. How sure they are: in {confidence.samples} draws of {confidence.blocks} hours, {confidence.venues} markets and"
-        f" the placement rules, {confidence.level:.0%} put the level into the interval; stability is the"
-        " share of the draws that leave it where it is."
+        f" {result.rows.row_size:,.10g} dollars, named by their low edge. How sure they are: in"
+        f" {confidence.samples} draws of {confidence.blocks} hours, {confidence.venues} markets and the"
+        f" placement rules, {confidence.level:.0%} put the level into the interval; stability is the share of"
+        " the draws that leave it where it is."
     )
     yield pd.DataFrame(
         [
