@@ -177,17 +177,19 @@ def _published(
         for column, frame in (("return", frames[STRATEGY_RETURN.name]), ("net", frames[STRATEGY_NET.name]))
     }
     page = league_page(summary, wide["net"], settings.label)
+    weights = frames[STRATEGY_WEIGHT.name][["day", "strategy", "symbol", "weight"]]
     files = {
-        "strategies/returns_gross": wide["return"].rename_axis("date").to_csv(),
-        "strategies/returns_net": wide["net"].rename_axis("date").to_csv(),
-        "strategies/weights": frames[STRATEGY_WEIGHT.name][["day", "strategy", "symbol", "weight"]]
-        .rename(columns={"day": "date"})
-        .to_csv(index=False),
-        "strategies/league_table": summary.to_csv(index=False),
+        "strategies/returns_gross": wide["return"].rename_axis("date").reset_index(),
+        "strategies/returns_net": wide["net"].rename_axis("date").reset_index(),
+        "strategies/weights": weights.rename(columns={"day": "date"}),
+        "strategies/league_table": summary,
     }
     metadata = publish(context, settings, STRATEGIES_KEY, page)
     with transaction(settings.database_url.get_secret_value()) as connection:
-        for name, text in files.items():
+        for name, frame in files.items():
+            # As in `vp export`: data that are not the market's say so in every row.
+            said = frame if settings.label is None else frame.assign(source=settings.label)
+            text = said.to_csv(index=False)
             kept = artifacts.put(connection, name, "", text, context.run.run_id, media_type=CSV)
             metadata[name.partition("/")[2]] = links(settings, kept)["download"]
     best = summary.loc[~summary["looks_ahead"]].sort_values("dsr", ascending=False)

@@ -15,6 +15,8 @@ from vp_pipeline.own_data.csv_lines import csv_lines
 from vp_pipeline.own_data.errors import DataFileError
 
 DATE_NAMES = ("date", "day", "time", "datetime", "timestamp")
+# What the platform's own files say of simulated and recorded data, in every row.
+SOURCE = "source"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def read_table(path: Path) -> Table:
     """The table of a UTF-8, comma-separated file whose first line names the columns.
 
     One column holds the dates: named as one of `DATE_NAMES`, or the first and without a name. They are
-    ISO 8601, and UTC if they have no offset. Empty lines are skipped.
+    ISO 8601, and UTC if they have no offset. Empty lines are skipped, as is the column `source`.
 
     Raises:
         DataFileError: anything else, with file, line and remedy.
@@ -59,7 +61,9 @@ def read_table(path: Path) -> Table:
         rows.append([cell.strip() for cell in row])
     if not rows:
         raise DataFileError(f"{path} has no rows below its column names: add a line for each date")
-    columns = {name: [row[at] for row in rows] for at, name in enumerate(names) if at != date_at}
+    columns = {
+        name: [row[at] for row in rows] for at, name in enumerate(names) if at != date_at and name != SOURCE
+    }
     return Table(path, _dates(path, lines, [row[date_at] for row in rows]), columns, lines)
 
 

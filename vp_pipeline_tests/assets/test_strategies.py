@@ -151,10 +151,11 @@ def test_the_league_table_and_csv_files_are_kept(own: Replayed, result: ExecuteI
     body = page[page.index("<body>") :]
     assert body.index("Slow momentum") < body.index("Volatility weight (looks ahead)")
     assert files["returns_net"].columns.tolist() == [
-        "date", "equal_weight", "volatility_weight", "slow", "oracle",
+        "date", "equal_weight", "volatility_weight", "slow", "oracle", "source",
     ]  # fmt: skip
     assert files["returns_net"]["slow"].tolist() == stored["net"].tolist()
-    assert files["weights"].columns.tolist() == ["date", "strategy", "symbol", "weight"]
+    assert files["weights"].columns.tolist() == ["date", "strategy", "symbol", "weight", "source"]
+    assert set(files["weights"]["source"]) == {"RECORDED DATA"}
     assert files["league_table"]["strategy"].tolist()[0] == "equal_weight"
     assert kept is not None
     assert kept.media_type.startswith("text/csv")

@@ -96,7 +96,7 @@ def test_running_any_part_again_changes_no_byte(running: Running) -> None:
         "tick": {"dagster/partition": "2023-03-10-07:00"},
         "volume_profiles": {"dagster/partition": "2023-03-11"},
         "klines_5m_job": {"dagster/partition": "2025-01-17-12:00"},
-        "sessions": {"dagster/partition": "2025-01-17"},
+        "sessions": {"dagster/partition": "2025-01-31"},
         "reports": {},
     }
     for job, tags in parts.items():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.prices_file import read_closes
 from vp_pipeline.own_data.returns_file import read_returns
+from vp_pipeline.own_data.table_file import read_table
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -135,3 +136,9 @@ def test_what_is_wrong_with_prices_is_said_with_its_line(tmp_path: Path, case: s
     with pytest.raises(DataFileError, match=re.escape(said)) as refused:
         read_closes(path)
     assert refused.value.message.startswith(f"{path}, line {line}: " if line else f"{path} ")
+
+
+def test_what_the_platforms_own_files_say_of_themselves_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "returns.csv"
+    file.write_text("date,a,source\n2024-01-01,0.1,SIMULATED DATA\n2024-01-02,0.2,SIMULATED DATA\n")
+    assert list(read_table(file).columns) == ["a"]
