@@ -154,9 +154,12 @@ def _venues(connection: Connection, catalog: Catalog, base: str) -> list[Venue]:
 
 
 def _asked(connection: Connection, venues: list[Venue], window: Window) -> list[Venue]:
-    """Those of which anything is known in the window: a market whose history is not loaded is not missed."""
+    """Those of which anything is known in the window: a market whose history is not loaded is not missed.
+
+    All of them if nothing is known of any.
+    """
     known = set(ledger.counts(connection, window, [venue.number for venue in venues])["market_id"])
-    return [venue for venue in venues if venue.number in known]
+    return [venue for venue in venues if venue.number in known] or venues
 
 
 def _end(retired: date | None) -> pd.Timestamp | None:

@@ -219,3 +219,8 @@ def test_whatever_strikes_in_the_end_every_minute_is_true(simulated: Simulated) 
     simulated.faults()
     simulated.tick(START + last * QUARTER)
     simulated.assert_true(Window(START, START + last * QUARTER - MINUTE))
+
+
+def test_an_aggregate_of_nothing_is_nothing(simulated: Simulated) -> None:
+    assert simulated.tick(START + QUARTER, only=[AssetKey(["aggregate", "btc"])]).success
+    assert simulated.dump()["aggregate"] == b""
