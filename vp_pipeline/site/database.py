@@ -1,10 +1,12 @@
-"""The site's connections to Postgres: read-only, and never waited on for long.
+"""The site's connections to Postgres: they can change nothing, and are never waited on for long.
 
 Here belongs how the site connects. What it asks is in the `*_queries` modules and in `storage`.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 from vp_pipeline.settings import Settings
@@ -12,20 +14,39 @@ from vp_pipeline.storage.connection import Connection, transaction
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 30
+READER = "vp_reader"
+"""The role that may select and nothing else; a migration creates it where it may."""
+
+# Repeatable read: one page is made from one state of the database.
+_OPTIONS = (
+    "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+    f" -c statement_timeout={STATEMENT_SECONDS}s"
+)
 
 
-def reading(settings: Settings) -> AbstractContextManager[Connection]:
+@contextmanager
+def reading(settings: Settings) -> Iterator[Connection]:
     """A connection that can change nothing.
 
     Raises:
         psycopg.OperationalError: Postgres does not answer, or took longer than `STATEMENT_SECONDS`.
     """
-    return transaction(
-        make_conninfo(
-            settings.database_url.get_secret_value(),
-            connect_timeout=CONNECT_SECONDS,
-            # Repeatable read: one page is made from one state of the database.
-            options="-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
-            f" -c statement_timeout={STATEMENT_SECONDS}s",
-        )
+    with transaction(address(settings)) as connection:
+        become_reader(connection)
+        yield connection
+
+
+def address(settings: Settings) -> str:
+    """How the site connects."""
+    return make_conninfo(
+        settings.database_url.get_secret_value(), connect_timeout=CONNECT_SECONDS, options=_OPTIONS
+    )
+
+
+def become_reader(connection: "Connection | psycopg.Connection[tuple[object, ...]]") -> None:
+    """Take the role of a reader; where there is none, the connection is read-only by its settings."""
+    connection.execute(
+        "SELECT set_config('role', rolname, false) FROM pg_roles"
+        " WHERE rolname = %s AND pg_has_role(rolname, 'MEMBER')",
+        [READER],
     )
