@@ -9,15 +9,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-BLUE = "#0072B2"
-SKY = "#56B4E9"
-GREEN = "#009E73"
-ORANGE = "#E69F00"
-VERMILLION = "#D55E00"
-PURPLE = "#CC79A7"
-GREY = "#8A8F98"
-
-UP, DOWN = GREEN, VERMILLION
+from vp_pipeline.figures.palette import BLUE as BLUE
+from vp_pipeline.figures.palette import DOWN as DOWN
+from vp_pipeline.figures.palette import GREEN as GREEN
+from vp_pipeline.figures.palette import GREY as GREY
+from vp_pipeline.figures.palette import ORANGE as ORANGE
+from vp_pipeline.figures.palette import PURPLE as PURPLE
+from vp_pipeline.figures.palette import SKY as SKY
+from vp_pipeline.figures.palette import UP as UP
+from vp_pipeline.figures.palette import VERMILLION as VERMILLION
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 

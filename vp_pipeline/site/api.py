@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from vp_pipeline.site import market_queries
+from vp_pipeline.site import bar_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
 from vp_pipeline.site.errors import HEALTH_PATH
@@ -91,7 +91,7 @@ def aggregate(
         raise HTTPException(422, "end: must be after start.")
     window = Window(start.astimezone(UTC), end.astimezone(UTC))
     with reading(settings_of(request)) as connection:
-        found = market_queries.stored_minutes(connection, instrument, window, MOST_ROWS + 1)
+        found = bar_queries.stored_minutes(connection, instrument, window, MOST_ROWS + 1)
     rows: list[dict[str, Any]] = [dict(zip(Minute.model_fields, row, strict=True)) for row in found]
     more = rows.pop() if len(rows) > MOST_ROWS else None
     return Minutes(

@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from vp_pipeline.settings import Settings
-from vp_pipeline.site import api, documents, errors, market, plotly_js, status, tables
+from vp_pipeline.site import api, documents, errors, live, market, plotly_js, status, tables
 from vp_pipeline.site.headers import CompressedPages, SecurityHeaders
 from vp_pipeline.site.pages import STATIC
 
@@ -28,7 +28,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        lifespan=_limit_workers,
+        lifespan=_running,
         # Outermost first: refusals carry the security headers too.
         middleware=[
             Middleware(SecurityHeaders),
@@ -37,7 +37,8 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     app.state.settings = settings
-    for module in (market, tables, status, documents, api, plotly_js):
+    app.state.views = market.Views()
+    for module in (market, live, tables, status, documents, api, plotly_js):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)
@@ -45,9 +46,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _limit_workers(_app: FastAPI) -> AsyncIterator[None]:
+async def _running(app: FastAPI) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = WORKERS
+    app.state.hub = live.Hub(app.state.settings)
     yield
+    await app.state.hub.close()
 
 
 def _hosts(settings: Settings) -> list[str]:

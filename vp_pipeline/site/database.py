@@ -43,10 +43,17 @@ def address(settings: Settings) -> str:
     )
 
 
-def become_reader(connection: "Connection | psycopg.Connection[tuple[object, ...]]") -> None:
+_BECOME = (
+    "SELECT set_config('role', rolname, false) FROM pg_roles"
+    f" WHERE rolname = '{READER}' AND pg_has_role(rolname, 'MEMBER')"
+)
+
+
+def become_reader(connection: Connection) -> None:
     """Take the role of a reader; where there is none, the connection is read-only by its settings."""
-    connection.execute(
-        "SELECT set_config('role', rolname, false) FROM pg_roles"
-        " WHERE rolname = %s AND pg_has_role(rolname, 'MEMBER')",
-        [READER],
-    )
+    connection.execute(_BECOME)
+
+
+async def become_reader_async(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    """The same for a connection of an event loop."""
+    await connection.execute(_BECOME)

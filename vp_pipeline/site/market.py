@@ -1,128 +1,130 @@
-"""The market page: one instrument over one period, counted back from its newest stored minute.
+"""The market page: one instrument over one window, its whole state in the address.
 
-Here belongs what the page says. Its questions to Postgres are in `market_queries`, the profile is
-computed in `analytics` and drawn in `figures`, by the same functions as the daily artifacts.
+Here belongs what the page says and which views are kept for the next reader. The state is in
+`market_state`, what is stored in `market_data`.
 """
 
-from dataclasses import dataclass
+import threading
+import time
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from vp_pipeline.analytics.timeframes import MINUTES
 from vp_pipeline.settings import Settings
-from vp_pipeline.site import market_queries
+from vp_pipeline.site import bar_queries, market_data, market_state
 from vp_pipeline.site.database import reading
-from vp_pipeline.site.market_profile import profile_of
-from vp_pipeline.site.market_queries import Gap, Presence
-from vp_pipeline.site.pages import duration, figure_json, moment, page, settings_of
+from vp_pipeline.site.market_data import View
+from vp_pipeline.site.market_state import CHARTS, MOST_BARS, PERIODS, PLACEMENTS, RULES, State
+from vp_pipeline.site.pages import duration, json_script, moment, page, settings_of
 from vp_pipeline.storage.connection import Connection
-from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
+from vp_pipeline.windows import MINUTE
 
 router = APIRouter(include_in_schema=False)
 
-PERIODS: dict[str, timedelta | None] = {
-    "1h": HOUR,
-    "2h": 2 * HOUR,
-    "4h": 4 * HOUR,
-    "12h": 12 * HOUR,
-    "24h": DAY,
-    "7d": 7 * DAY,
-    "30d": 30 * DAY,
-    "all": None,
-}
-DEFAULT_PERIOD = "4h"
-MOST_REASONS = 3
 STALE = 30 * MINUTE
+_KEPT = 32
+# Reasons of missing minutes may change while no volume does.
+_KEPT_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class MarketMissing:
-    """A market that lacks `minutes` of the period, and why, as the last fetch said."""
+class Views:
+    """Views that were asked for, until their instrument changes."""
 
-    market: str
-    minutes: int
-    reason: str
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[State, int], tuple[float, View]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, connection: Connection, settings: Settings, state: State) -> View | None:
+        """What the state shows now.
+
+        Raises:
+            StateError: as `market_data.view`.
+        """
+        key = (state, bar_queries.change_number(connection, state.instrument))
+        with self._lock:
+            made, found = self._kept.get(key, (0.0, None))
+        if found is not None and time.monotonic() - made < _KEPT_SECONDS:
+            return found
+        found = market_data.view(connection, settings, state)
+        if found is not None:
+            with self._lock:
+                self._kept[key] = (time.monotonic(), found)
+                self._kept.move_to_end(key)
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+        return found
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-def market(request: Request, instrument: str | None = None, period: str = DEFAULT_PERIOD) -> Response:
+def market(request: Request) -> Response:
     """The page; without an instrument that of the first in the markets file."""
     settings = settings_of(request)
     known = settings.catalog.instruments
-    chosen = instrument or next(iter(known), None)
-    if chosen is not None and chosen not in known:
-        raise HTTPException(404, f"There is no instrument {chosen!r}. There are: {', '.join(known)}.")
-    if period not in PERIODS:
-        raise HTTPException(404, f"There is no period {period!r}. There are: {', '.join(PERIODS)}.")
-    values: dict[str, Any] = {"instrument": chosen, "instruments": list(known)}
-    values |= {"period": period, "periods": list(PERIODS)}
+    if not known:
+        return page(request, "market_empty.html", state=None, source=settings.source)
+    state = state_of(request)
     with reading(settings) as connection:
-        stored = market_queries.extent(connection, chosen) if chosen else None
-        if chosen is None or stored is None:
-            return page(request, "market_empty.html", **values, source=settings.source)
-        shown = _window(stored, PERIODS[period])
-        content = _content(connection, chosen, shown, known[chosen].row_size)
+        found = views_of(request).get(connection, settings, state)
+    common: dict[str, Any] = {"state": state, "instruments": list(known), "periods": list(PERIODS)}
+    if found is None:
+        return page(request, "market_empty.html", **common, source=settings.source)
+    words, warn = freshness(settings, found.stored.end, datetime.now(UTC))
     return page(
         request,
         "market.html",
-        **values,
-        **content,
-        freshness=_freshness(settings, stored.end, datetime.now(UTC)),
-        lead=known[chosen].lead,
+        **common,
+        view=found,
+        figure=json_script(found.figure_json()),
+        last=found.window.end - MINUTE,
+        freshness=words,
+        stale=warn,
+        follows=state.dates is None and settings.source != "replay",
+        lead=known[state.instrument].lead,
+        venues=[one.name for one in settings.catalog.markets if one.base == state.instrument],
+        timeframes=_timeframes(found),
+        placements=PLACEMENTS,
+        rules=RULES,
+        charts=CHARTS,
     )
 
 
-def _window(stored: Window, length: timedelta | None) -> Window:
-    return stored if length is None else Window(max(stored.start, stored.end - length), stored.end)
+def state_of(request: Request) -> State:
+    """The state that the address asks for.
+
+    Raises:
+        HTTPException: it cannot be, with the words why.
+    """
+    try:
+        return market_state.read(settings_of(request).catalog, request.query_params.multi_items())
+    except market_state.UnknownError as error:
+        raise HTTPException(404, str(error)) from error
+    except market_state.StateError as error:
+        raise HTTPException(422, str(error)) from error
 
 
-def _content(connection: Connection, base: str, window: Window, row_size: float) -> dict[str, Any]:
-    # Plotly is large; a site that nobody looks at need not hold it in memory.
-    from vp_pipeline.figures.volume_profile import volume_profile_figure
-
-    profile = profile_of(market_queries.placed_minutes(connection, base, window), row_size)
-    presence = market_queries.presence(connection, base, window)
-    figure = None
-    if profile is not None:
-        candles = market_queries.bars(connection, base, window, market_queries.bar_length(window))
-        figure = volume_profile_figure(candles, profile.rows, profile.area, None, title="")
-    return {
-        "first": window.start,
-        "last": window.end - MINUTE,
-        "close": market_queries.newest_close(connection, base, window),
-        "presence": presence,
-        "missing": _missing(presence, market_queries.gaps(connection, base, window)),
-        "profile": profile,
-        "figure": figure and figure_json(figure),
-    }
+def views_of(request: Request) -> Views:
+    """The views that the application keeps."""
+    kept: Views = request.app.state.views
+    return kept
 
 
-def _missing(presence: Presence, gaps: list[Gap]) -> list[MarketMissing]:
-    """Markets with missing minutes, most first; reasons of the same hours from the last fetch."""
-    reasons: dict[str, list[str]] = {}
-    for gap in filter(attrgetter("reason"), gaps):
-        reasons.setdefault(gap.market, []).append(gap.reason)
-    found = [
-        MarketMissing(market, minutes, _in_words(reasons.get(market, [])))
-        for market, minutes in presence.missing.items()
-    ]
-    return sorted(found, key=lambda one: (-one.minutes, one.market))
+def _timeframes(found: View) -> list[str]:
+    """Those that have few enough candles in the window."""
+    minutes = found.window.count(MINUTE)
+    return [name for name, length in MINUTES.items() if minutes <= length * MOST_BARS]
 
 
-def _in_words(reasons: list[str]) -> str:
-    more = f" and {len(reasons) - MOST_REASONS} more" if len(reasons) > MOST_REASONS else ""
-    return "; ".join(reasons[:MOST_REASONS]) + more if reasons else "no reason recorded"
-
-
-def _freshness(settings: Settings, end: datetime, now: datetime) -> tuple[str, bool]:
+def freshness(settings: Settings, end: datetime, now: datetime) -> tuple[str, bool]:
     """How old the newest minute is, and whether that is a matter to warn about."""
+    newest = f"last minute {end - MINUTE:%H:%M} UTC"
     if settings.source == "replay":
         recorded = settings.recorded_minutes()
         until = f" The recording ends at {moment(recorded.end)}." if recorded else ""
-        return f"Recorded data: the newest minute stays {moment(end - MINUTE)}.{until}", False
-    age = now - end
+        return f"Recorded data: the {newest} of {end - MINUTE:%Y-%m-%d} stays the last.{until}", False
+    age = max(now - end, timedelta())
     if age <= STALE:
-        return f"Newest minute closed {duration(max(age, timedelta()))} ago.", False
-    return f"Newest minute closed {duration(age)} ago: nothing has come in since.", True
+        return f"{newest[0].upper()}{newest[1:]}, closed {duration(age)} ago", False
+    return f"Last minute {moment(end - MINUTE)}, closed {duration(age)} ago: nothing has come in since", True

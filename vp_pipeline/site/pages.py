@@ -5,7 +5,7 @@ Here belongs how a page is put together, whatever it shows.
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from math import isnan
+from math import floor, isnan
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from vp_pipeline.settings import Settings
 from vp_pipeline.site.plotly_js import MAP_STYLE_ID, PLOTLY_PATH
+from vp_pipeline.windows import MINUTE
 
 DASH = "\N{EN DASH}"
 STATIC = Path(__file__).with_name("static")
@@ -50,7 +51,12 @@ def page(request: Request, template: str, *, status: int = HTTPStatus.OK, **valu
 def figure_json(figure: Any) -> Markup:
     """A Plotly figure for a `<script type="application/json">`, which no text in it can leave."""
     # The figure is JSON already; parsing and writing it again would double the memory.
-    return Markup(figure.to_json().replace("<", "\\u003c"))  # noqa: S704  # cannot hold a tag any more
+    return json_script(figure.to_json())
+
+
+def json_script(text: str) -> Markup:
+    """JSON for a `<script type="application/json">`, which no text in it can leave."""
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704  # cannot hold a tag any more
 
 
 def moment(value: datetime | None) -> str:
@@ -86,6 +92,11 @@ def percent(value: float | None, decimals: int = 1) -> str:
     return f"{figures(value * 100, decimals)} %"
 
 
+def share(value: float | None) -> str:
+    """99.98 % of 0.9998, cut off and not rounded: what is not whole does not look whole."""
+    return DASH if value is None else f"{floor(value * 10_000) / 100:.2f} %"
+
+
 def duration(value: timedelta) -> str:
     """The largest unit that fits: 4 minutes, 3 hours, 12 days."""
     minutes = value // timedelta(minutes=1)
@@ -104,6 +115,12 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters.update(
-    moment=moment, bytes_size=bytes_size, price=price, figures=figures, percent=percent, duration=duration
+    moment=moment,
+    bytes_size=bytes_size,
+    price=price,
+    figures=figures,
+    percent=percent,
+    share=share,
+    duration=duration,
 )
-_TEMPLATES.globals["map_style_id"] = MAP_STYLE_ID
+_TEMPLATES.globals |= {"map_style_id": MAP_STYLE_ID, "minute": MINUTE}

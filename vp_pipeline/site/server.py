@@ -6,6 +6,7 @@ Here belongs how it listens and stops. What it answers is in `app`.
 import socket
 
 import uvicorn
+from fastapi import FastAPI
 
 from vp_pipeline.settings import Settings
 from vp_pipeline.site.app import create_app
@@ -28,9 +29,19 @@ def run(settings: Settings, host: str, port: int) -> None:
         server(settings).run([listener])
 
 
+class _Server(uvicorn.Server):
+    """Ends the streams of open pages before it waits for requests to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app = self.config.app
+        if isinstance(app, FastAPI):
+            await app.state.hub.close()
+        await super().shutdown(sockets)
+
+
 def server(settings: Settings) -> uvicorn.Server:
     """The server, not running yet."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             create_app(settings),
             access_log=False,

@@ -10,15 +10,18 @@ from vp_pipeline.analytics.price_rows import volume_by_price
 from vp_pipeline.analytics.session_report import session_report
 from vp_pipeline.analytics.strategies import STRATEGIES, strategy_returns
 from vp_pipeline.analytics.value_area import value_area
+from vp_pipeline.assets import aggregate, hour_profiles
 from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script, render_page
 from vp_pipeline.figures.volume_profile import volume_profile_figure
+from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts, candles, ledger, rows
 from vp_pipeline.storage.artifacts import Artifact, Include
-from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.storage.tables import AGGREGATE, SESSION_VOLATILITY, STRATEGY_RETURN
-from vp_pipeline.windows import HOUR, MINUTE, Window
+from vp_pipeline.storage.profile_tables import NAKED_POC, VOLUME_PROFILE, VOLUME_PROFILE_NODE
+from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
+from vp_pipeline.windows import HOUR, MINUTE, Window, ceil, floor
 
 KRAKEN = "kraken BTC/USD"
 BARS = ["open", "high", "low", "close", "volume"]
@@ -51,22 +54,48 @@ def minutes(start: datetime, count: int, price: float = 20_000.0) -> pd.DataFram
     )
 
 
-def fill_market(connection: Connection, end: datetime, count: int) -> pd.DataFrame:
-    """BTC up to `end`: kraken lacks the last 12 minutes, and one minute half an hour ago lacks everything."""
-    frame = minutes(end - count * MINUTE, count)
-    lacking = frame["open_time"] >= end - 12 * MINUTE
-    frame["markets"] = np.where(lacking, 1, 2)
-    frame["missing"] = np.where(lacking, KRAKEN, "")
-    frame = frame[frame["open_time"] != end - 30 * MINUTE]
-    rows.replace(connection, AGGREGATE, frame, {"base": "BTC"})
+def fill_market(settings: Settings, end: datetime, count: int, price: float = 20_000.0) -> pd.DataFrame:
+    """BTC up to `end`, by the platform's own steps: candles, ledger, aggregate, profiles.
 
-    numbers = market_ids(connection, [("binance", "BTC/USDT"), ("kraken", "BTC/USD")])
-    for (exchange, _), number in numbers.items():
-        stored = frame if exchange == "binance" else frame.iloc[:-12]
-        candles.store(connection, {number: stored[["open_time", *BARS]]})
-        asked = Window(end - count * MINUTE, end)
-        ledger.record(connection, [Finding(number, asked, "unknown", f"{exchange}: {REASON}")])
+    kraken lacks the last 12 minutes, and one minute half an hour ago lacks everything.
+    """
+    frame = minutes(end - count * MINUTE, count, price)
+    frame = frame[frame["open_time"] != end - 30 * MINUTE]
+    parts = {"binance BTC/USDT": frame, KRAKEN: frame.iloc[:-12]}
+    add_minutes(settings, parts, Window(end - count * MINUTE, end))
     return frame
+
+
+def add_minutes(settings: Settings, frames: dict[str, pd.DataFrame], asked: Window) -> None:
+    """Store candles by market's name, and all that follows from them."""
+    url = settings.database_url.get_secret_value()
+    with transaction(url) as connection:
+        names = {name: (name.split()[0], name.split()[1]) for name in frames}
+        numbers = market_ids(connection, list(names.values()))
+        for name, frame in frames.items():
+            number = numbers[names[name]]
+            candles.store(connection, {number: frame[["open_time", *BARS]]})
+            reason = f"{names[name][0]}: {REASON}"
+            ledger.record(connection, [Finding(number, asked, "unknown", reason)])
+    hours = Window(floor(asked.start, HOUR), ceil(asked.end, HOUR))
+    aggregate.recompute(url, settings, "BTC", hours)
+    hour_profiles.recompute(url, settings, "BTC", hours)
+
+
+def fill_days(connection: Connection, end: datetime) -> None:
+    """What the daily profiles say of the day before `end`, with a naked point of control."""
+    day = pd.Timestamp(end.date()) - pd.Timedelta(days=1)
+    nothing = {name: None for name in VOLUME_PROFILE.columns if name not in ("base", "day")}
+    levels = {"poc": 20_000.0, "poc_low": 19_950.0, "poc_high": 20_050.0, "vah": 20_200.0, "val": 19_800.0}
+    whole = {"value_area_share": 0.7, "row_size": 10.0, "total_volume": 1.0, "minutes": 1440}
+    row = pd.DataFrame([{**nothing, "day": day, **levels, **whole}])
+    rows.replace(connection, VOLUME_PROFILE, row, {"base": "BTC"})
+    of_node = {"day": day, "kind": "high", "price": 20_010.0, "prominence": 0.5, "width": 80.0}
+    node = {**dict.fromkeys(VOLUME_PROFILE_NODE.columns), **of_node, "low": 19_990.0, "high": 20_030.0}
+    node |= {"share": 0.4, "base": "BTC"}
+    rows.replace(connection, VOLUME_PROFILE_NODE, pd.DataFrame([node]), {"base": "BTC"})
+    naked = {"day": day, "poc_day": day - pd.Timedelta(days=3), "poc": 20_020.0, "age_days": 3.0}
+    rows.replace(connection, NAKED_POC, pd.DataFrame([{**naked, "touched": pd.NaT}]), {"base": "BTC"})
 
 
 def fill_reports(connection: Connection, end: datetime) -> None:

@@ -3,8 +3,8 @@
 
 const touch = window.matchMedia("(pointer: coarse)").matches;
 
-for (const chart of document.querySelectorAll(".chart")) {
-  const { data, layout } = JSON.parse(chart.querySelector("script").textContent);
+// Draw, or draw again what differs.
+window.drawChart = (chart, { data, layout }) => {
   // The page has its own heading, and gives the chart its size.
   const { title, width, height, ...rest } = layout;
   const fitted = { ...rest, margin: { ...layout.margin, t: 44 } };
@@ -12,8 +12,13 @@ for (const chart of document.querySelectorAll(".chart")) {
   for (const label of fitted.annotations ?? []) label.text = label.text?.replace(/<\/?b>/g, "");
   // A finger that moves over the chart scrolls the page.
   if (touch) fitted.dragmode = false;
-  chart.replaceChildren();
   if (chart.clientWidth < 600) fitted.yaxis = { ...fitted.yaxis, title: undefined };
   const config = { responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover", plotlyServerURL: "" };
-  Plotly.newPlot(chart, data, fitted, config);
+  return Plotly.react(chart, data, fitted, config);
+};
+
+for (const chart of document.querySelectorAll(".chart")) {
+  const figure = JSON.parse(chart.querySelector("script").textContent);
+  chart.replaceChildren();
+  window.drawChart(chart, figure);
 }

@@ -18,6 +18,21 @@ CREATE SCHEMA site;
 
 COMMENT ON SCHEMA site IS 'kept up by triggers for those who read; all of it follows from the other tables';
 
+CREATE VIEW site.minute AS
+    SELECT aggregate.base, aggregate.open_time,
+        coalesce(open * rate.usd, robust_price) AS open, coalesce(high * rate.usd, robust_price) AS high,
+        coalesce(low * rate.usd, robust_price) AS low, coalesce(close * rate.usd, robust_price) AS close,
+        volume, markets, price_market
+    FROM aggregate LEFT JOIN LATERAL (
+        SELECT 1::float8 AS usd WHERE price_market LIKE '%/USD'
+        UNION ALL SELECT usd FROM quote_rate
+        WHERE quote_rate.open_time = aggregate.open_time AND quote = split_part(price_market, '/', 2)
+            AND quote <> 'USD'
+    ) AS rate ON true;
+
+COMMENT ON VIEW site.minute IS
+    'the aggregate with its prices in US dollars; where the lead has none, the price of all venues';
+
 CREATE TABLE site.bar (
     base text NOT NULL,
     length text NOT NULL CHECK (length IN ('hour', 'day')),
@@ -32,7 +47,7 @@ CREATE TABLE site.bar (
     PRIMARY KEY (base, length, open_time)
 );
 
-COMMENT ON TABLE site.bar IS 'the aggregate by UTC hour and day';
+COMMENT ON TABLE site.bar IS 'site.minute by UTC hour and day, prices in US dollars';
 
 COMMENT ON COLUMN site.bar.priced IS 'of the minutes those that have a price';
 
@@ -50,7 +65,7 @@ CREATE FUNCTION site.bar_of_minutes(wanted text, first timestamptz, until timest
     SELECT (array_agg(open ORDER BY open_time) FILTER (WHERE close IS NOT NULL))[1], max(high), min(low),
         (array_agg(close ORDER BY open_time DESC) FILTER (WHERE close IS NOT NULL))[1],
         sum(volume ORDER BY open_time), count(*)::int, count(close)::int
-    FROM public.aggregate WHERE base = wanted AND open_time >= first AND open_time < until
+    FROM site.minute WHERE base = wanted AND open_time >= first AND open_time < until
     HAVING count(*) > 0
 $$;
 

@@ -1,0 +1,151 @@
+"""Word of every change, to pages that are open: Postgres tells this process once, it tells all its readers.
+
+Here belongs the stream of events. An event says that an instrument changed, and its number which change that
+is; what changed is for the reader to fetch. So nothing is lost by a broken connection: whoever comes back with the
+number it heard last is told at once if there is a newer one.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import psycopg
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import StreamingResponse
+
+from vp_pipeline.settings import Settings
+from vp_pipeline.site.database import address, become_reader_async
+from vp_pipeline.site.pages import settings_of
+
+LOG = logging.getLogger(__name__)
+CHANNEL = "vp_change"
+# A stream says something at least this often, so that whatever stands between knows it is alive.
+BEAT_SECONDS = 15.0
+MOST_READERS = 1000
+
+_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0)
+_RECONNECT_MS = 2000
+
+router = APIRouter(include_in_schema=False)
+
+
+class Hub:
+    """The changes as far as they are known, and those who wait for the next.
+
+    Everything happens in the server's event loop. The connection to Postgres is opened for the first reader.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._numbers: dict[str, int] = {}
+        self._away = False
+        self._turned = asyncio.Event()
+        self._listener: asyncio.Task[None] | None = None
+        self._first = asyncio.Event()
+        self.readers = 0
+        self.closed = False
+
+    async def follow(self, base: str, after: int | None) -> AsyncIterator[bytes]:
+        """Events of an instrument, newer than the number that was heard last."""
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen())
+        self.readers += 1
+        try:
+            yield f"retry: {_RECONNECT_MS}\n\n".encode()
+            await self._first.wait()
+            told, told_away = after, False
+            while not self.closed:
+                turned = self._turned
+                if self._away != told_away:
+                    told_away = self._away
+                    yield _event("away" if told_away else "back", base, None)
+                number = self._numbers.get(base, 0)
+                if number != told and not self._away:
+                    told = number
+                    yield _event("change", base, number)
+                try:
+                    async with asyncio.timeout(BEAT_SECONDS):
+                        await turned.wait()
+                except TimeoutError:
+                    yield b": still here\n\n"
+        finally:
+            self.readers -= 1
+
+    async def close(self) -> None:
+        """End all streams."""
+        self.closed = True
+        self._first.set()
+        self._turn()
+        if self._listener is not None:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+
+    def _turn(self) -> None:
+        """Wake everybody; who waits next waits for another event."""
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    async def _listen(self) -> None:
+        attempt = 0
+        while not self.closed:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    address(self._settings), autocommit=True, application_name="vp"
+                ) as connection:
+                    await become_reader_async(connection)
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    attempt = 0
+                    # Only now: what changes from here on is announced.
+                    await self._read_numbers(connection)
+                    while not self.closed:
+                        await self._wait(connection)
+            except psycopg.Error as error:
+                LOG.warning("no word of changes: %s", " ".join(str(error).split()))
+                self._away = True
+                self._first.set()
+                self._turn()
+                await asyncio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+                attempt += 1
+
+    async def _wait(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        async for _ in connection.notifies(timeout=BEAT_SECONDS, stop_after=1):
+            await self._read_numbers(connection)
+            return
+        # Nothing was said: a question shows whether anybody is there to say it.
+        await self._read_numbers(connection)
+
+    async def _read_numbers(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        cursor = await connection.execute("SELECT base, number FROM site.change")
+        numbers = {str(base): int(str(number)) for base, number in await cursor.fetchall()}
+        if numbers != self._numbers or self._away or not self._first.is_set():
+            self._numbers, self._away = numbers, False
+            self._first.set()
+            self._turn()
+
+
+@router.get("/live")
+async def live(request: Request, instrument: str, after: int | None = None) -> StreamingResponse:
+    """The stream of an instrument's changes, as server-sent events."""
+    known = settings_of(request).catalog.instruments
+    if instrument not in known:
+        raise HTTPException(404, f"There is no instrument {instrument!r}. There are: {', '.join(known)}.")
+    hub: Hub = request.app.state.hub
+    if hub.closed or hub.readers >= MOST_READERS:
+        raise HTTPException(503, f"More than {MOST_READERS} readers follow already. Try again later.")
+    last = request.headers.get("last-event-id", "")
+    heard = int(last) if last.isdecimal() else after
+    return StreamingResponse(
+        hub.follow(instrument, heard),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+    )
+
+
+def _event(kind: str, base: str, number: int | None) -> bytes:
+    data = json.dumps({"instrument": base, "number": number, "at": datetime.now(UTC).isoformat()})
+    identity = "" if number is None else f"id: {number}\n"
+    return f"event: {kind}\n{identity}data: {data}\n\n".encode()
