@@ -25,7 +25,7 @@ _LINE = "rgba(138, 143, 152, 0.55)"
 _BUBBLE = 26
 _NICE = (1, 2, 5)
 # Labels nearer than this share of the price axis would cover each other.
-_APART = 0.035
+_APART = 0.045
 
 Figure = dict[str, Any]
 
@@ -60,8 +60,9 @@ def market_chart(chart: Chart, *, line: bool, base: str) -> Figure:
         data.append(_developing(chart.developing))
     size, stacked = _stacked(chart.venues)
     data += [_bars(name, rows, at, size, base) for at, (name, rows) in enumerate(stacked)]
-    if chart.nodes:
-        data.append(_nodes(chart.nodes, stacked))
+    nodes = [(price, words) for price, words in chart.nodes if low <= price <= high]
+    if nodes:
+        data.append(_nodes(nodes, stacked))
     inside = [(price, words) for price, words in chart.naked if low <= price <= high]
     shapes, notes = _levels(chart.area, size, inside, high - low)
     return {"data": data, "layout": _layout(low, high, shapes, notes, base)}
@@ -275,6 +276,8 @@ def _label(price: float, words: str, x: float, anchor: str) -> dict[str, Any]:
         "yanchor": "bottom",
         "showarrow": False,
         "font": {"size": 11},
+        # Coloured by the page, which knows the reader's scheme.
+        "bgcolor": "rgba(0, 0, 0, 0)",
     }
 
 
@@ -283,19 +286,20 @@ def _layout(
 ) -> dict[str, Any]:
     axis = {"gridcolor": _FAINT, "linecolor": _LINE, "zeroline": False, "ticks": "outside", "ticklen": 4}
     axis |= {"tickcolor": _LINE, "automargin": True}
+    times = {"type": "date", "domain": _SPLIT[0], "rangeslider": {"visible": False}}
     volume = {"title": {"text": f"Volume, {base}", "font": {"size": 11}}, "anchor": "y", "domain": _SPLIT[1]}
     return {
         "paper_bgcolor": "rgba(0, 0, 0, 0)",
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
-        "font": {"size": 12, "color": palette.GREY},
+        "font": {"family": palette.FONT, "size": 12, "color": palette.GREY},
         "margin": {"l": 8, "r": 12, "t": 36, "b": 8},
         "barmode": "stack",
         "bargap": 0,
         "dragmode": "pan",
         "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
-        "xaxis": {**axis, "type": "date", "domain": _SPLIT[0], "rangeslider": {"visible": False}},
-        "xaxis2": {**axis, **volume, "rangemode": "tozero", "nticks": 5},
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "traceorder": "normal"},
+        "xaxis": {**axis, **times, "tickangle": 0, "nticks": 9},
+        "xaxis2": {**axis, **volume, "rangemode": "tozero", "nticks": 5, "tickangle": 0},
         "yaxis": {**axis, "range": [_price(low), _price(high)], "tickformat": ",", "side": "left"},
         "shapes": shapes,
         "annotations": notes,

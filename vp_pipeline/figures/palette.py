@@ -1,4 +1,4 @@
-"""The colours of every figure, and nothing that imports Plotly.
+"""The colours and the font of every figure, and nothing that imports Plotly.
 
 Okabe and Ito's, told apart with every common kind of colour blindness and on light and dark paper.
 """
@@ -15,3 +15,5 @@ UP, DOWN = GREEN, VERMILLION
 
 STACKED = (BLUE, ORANGE, GREEN, SKY, PURPLE, VERMILLION, "#C9B800", GREY)
 """Parts of a whole, the largest first; the last is for the rest together."""
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"

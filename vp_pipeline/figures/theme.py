@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from vp_pipeline.figures.palette import BLUE as BLUE
 from vp_pipeline.figures.palette import DOWN as DOWN
+from vp_pipeline.figures.palette import FONT as FONT
 from vp_pipeline.figures.palette import GREEN as GREEN
 from vp_pipeline.figures.palette import GREY as GREY
 from vp_pipeline.figures.palette import ORANGE as ORANGE
@@ -18,8 +19,6 @@ from vp_pipeline.figures.palette import PURPLE as PURPLE
 from vp_pipeline.figures.palette import SKY as SKY
 from vp_pipeline.figures.palette import UP as UP
 from vp_pipeline.figures.palette import VERMILLION as VERMILLION
-
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 _AXIS: dict[str, Any] = {
     "gridcolor": "rgba(138, 143, 152, 0.22)",

@@ -14,8 +14,6 @@ from vp_pipeline.storage.connection import Connection, transaction
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 30
-READER = "vp_reader"
-"""The role that may select and nothing else; a migration creates it where it may."""
 
 # Repeatable read: one page is made from one state of the database.
 _OPTIONS = (
@@ -43,9 +41,10 @@ def address(settings: Settings) -> str:
     )
 
 
+# The role may select and nothing else; a migration creates it where it may.
 _BECOME = (
     "SELECT set_config('role', rolname, false) FROM pg_roles"
-    f" WHERE rolname = '{READER}' AND pg_has_role(rolname, 'MEMBER')"
+    " WHERE rolname = 'vp_reader' AND pg_has_role(rolname, 'MEMBER')"
 )
 
 

@@ -66,8 +66,7 @@ def market(request: Request) -> Response:
     if not known:
         return page(request, "market_empty.html", state=None, source=settings.source)
     state = state_of(request)
-    with reading(settings) as connection:
-        found = views_of(request).get(connection, settings, state)
+    found = view_of(request, state)
     common: dict[str, Any] = {"state": state, "instruments": list(known), "periods": list(PERIODS)}
     if found is None:
         return page(request, "market_empty.html", **common, source=settings.source)
@@ -105,10 +104,19 @@ def state_of(request: Request) -> State:
         raise HTTPException(422, str(error)) from error
 
 
-def views_of(request: Request) -> Views:
-    """The views that the application keeps."""
+def view_of(request: Request, state: State) -> View | None:
+    """What the state shows now; None if nothing of its instrument is stored.
+
+    Raises:
+        HTTPException: the timeframe or the placement does not go with the window.
+    """
+    settings = settings_of(request)
     kept: Views = request.app.state.views
-    return kept
+    try:
+        with reading(settings) as connection:
+            return kept.get(connection, settings, state)
+    except market_state.StateError as error:
+        raise HTTPException(422, str(error)) from error
 
 
 def _timeframes(found: View) -> list[str]:

@@ -59,7 +59,11 @@ def hours_made(connection: Connection, base: str, window: Window | None = None) 
     found = connection.execute(
         "SELECT start_time FROM profile WHERE base = %(base)s AND level = 'hour' AND market_id = 0"  # noqa: S608  # constant parts
         f"{within} ORDER BY start_time",
-        {"base": base, "start": window and window.start, "end": window and window.end},
+        {
+            "base": base,
+            "start": None if window is None else window.start,
+            "end": None if window is None else window.end,
+        },
     )
     return [start for (start,) in found]
 

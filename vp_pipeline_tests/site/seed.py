@@ -61,9 +61,15 @@ def fill_market(settings: Settings, end: datetime, count: int, price: float = 20
     """
     frame = minutes(end - count * MINUTE, count, price)
     frame = frame[frame["open_time"] != end - 30 * MINUTE]
-    parts = {"binance BTC/USDT": frame, KRAKEN: frame.iloc[:-12]}
+    parts = {"binance BTC/USDT": frame, KRAKEN: at_kraken(frame.iloc[:-12])}
     add_minutes(settings, parts, Window(end - count * MINUTE, end))
     return frame
+
+
+def at_kraken(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same minutes at another venue: a little dearer, other volumes."""
+    prices = {name: frame[name] * 1.0003 for name in ("open", "high", "low", "close")}
+    return frame.assign(**prices, volume=np.random.default_rng(13).gamma(2, 2, len(frame)))
 
 
 def add_minutes(settings: Settings, frames: dict[str, pd.DataFrame], asked: Window) -> None:
@@ -94,7 +100,7 @@ def fill_days(connection: Connection, end: datetime) -> None:
     node = {**dict.fromkeys(VOLUME_PROFILE_NODE.columns), **of_node, "low": 19_990.0, "high": 20_030.0}
     node |= {"share": 0.4, "base": "BTC"}
     rows.replace(connection, VOLUME_PROFILE_NODE, pd.DataFrame([node]), {"base": "BTC"})
-    naked = {"day": day, "poc_day": day - pd.Timedelta(days=3), "poc": 20_020.0, "age_days": 3.0}
+    naked = {"day": day, "poc_day": day - pd.Timedelta(days=3), "poc": 19_400.0, "age_days": 3.0}
     rows.replace(connection, NAKED_POC, pd.DataFrame([{**naked, "touched": pd.NaT}]), {"base": "BTC"})
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
+from vp_pipeline.settings import Settings
 from vp_pipeline.storage.artifacts import Artifact
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline_tests.browsers import chromium
@@ -22,9 +23,9 @@ PAGES = (*WITH_CHARTS, "/sessions", "/artifacts/", "/status")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stored(database_url: str) -> dict[str, Artifact]:
+def stored(settings: Settings, database_url: str) -> dict[str, Artifact]:
+    frame = seed.fill_market(settings, END, 3000)
     with transaction(database_url) as connection:
-        frame = seed.fill_market(connection, END, 3000)
         seed.fill_reports(connection, END)
         kept = seed.fill_artifacts(connection, frame)
     return {f"{one.name}/{one.partition}".rstrip("/"): one for one in kept}

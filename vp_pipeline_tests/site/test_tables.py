@@ -7,6 +7,7 @@ import pytest
 import requests
 
 from vp_pipeline.analytics.strategies import STRATEGIES, performance
+from vp_pipeline.settings import Settings
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
@@ -16,9 +17,9 @@ END = datetime(2023, 3, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _stored(database_url: str) -> None:
+def _stored(settings: Settings, database_url: str) -> None:
+    frame = seed.fill_market(settings, END, 3000)
     with transaction(database_url) as connection:
-        frame = seed.fill_market(connection, END, 3000)
         seed.fill_reports(connection, END)
         seed.fill_artifacts(connection, frame)
 

@@ -12,7 +12,12 @@ window.drawChart = (chart, { data, layout }) => {
   for (const label of fitted.annotations ?? []) label.text = label.text?.replace(/<\/?b>/g, "");
   // A finger that moves over the chart scrolls the page.
   if (touch) fitted.dragmode = false;
-  if (chart.clientWidth < 600) fitted.yaxis = { ...fitted.yaxis, title: undefined };
+  if (chart.clientWidth < 600) {
+    // The venues' table has the colours.
+    Object.assign(fitted, { showlegend: false, yaxis: { ...fitted.yaxis, title: undefined } });
+    if (fitted.xaxis2) fitted.margin.t = 16;
+    for (const axis of ["xaxis", "xaxis2"]) if (fitted[axis]) fitted[axis] = { ...fitted[axis], nticks: 4 };
+  }
   const config = { responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover", plotlyServerURL: "" };
   return Plotly.react(chart, data, fitted, config);
 };
