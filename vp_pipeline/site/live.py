@@ -112,10 +112,9 @@ class Hub:
                 attempt += 1
 
     async def _wait(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        """For a word, or until a question has to show whether anybody is there to say it."""
         async for _ in connection.notifies(timeout=BEAT_SECONDS, stop_after=1):
-            await self._read_numbers(connection)
-            return
-        # Nothing was said: a question shows whether anybody is there to say it.
+            pass
         await self._read_numbers(connection)
 
     async def _read_numbers(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
