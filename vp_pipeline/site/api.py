@@ -1,40 +1,24 @@
-"""For programs: whether the site works, and what is stored, as JSON.
+"""For programs: whether the site works, and the minutes of the aggregate as they are stored.
 
-Here belong answers in JSON. Every list is bounded; what was wrong with a request comes as problem+json.
+Here belong these two; everything else is in `api_market` and `api_tables`.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
-from pydantic import AwareDatetime, BaseModel, Field
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel
 
 from vp_pipeline.site import bar_queries
+from vp_pipeline.site.answers import PROBLEMS, End, Start
 from vp_pipeline.site.database import reading
-from vp_pipeline.site.documents import path_of
 from vp_pipeline.site.errors import HEALTH_PATH
 from vp_pipeline.site.pages import settings_of
-from vp_pipeline.storage import artifacts
-from vp_pipeline.windows import EPOCH, Window
+from vp_pipeline.windows import Window
 
 MOST_ROWS = 10_000
 
-Moment = Annotated[AwareDatetime, Field(ge=EPOCH, lt=datetime(3000, 1, 1, tzinfo=UTC))]
-
 router = APIRouter()
-
-
-class StoredArtifact(BaseModel):
-    """What is known of an artifact; `size` and `sha256` are those of the download."""
-
-    name: str
-    partition: str
-    media_type: str
-    size: int
-    sha256: str
-    run_id: str
-    created_at: datetime
-    url: str
 
 
 class Minute(BaseModel):
@@ -68,20 +52,12 @@ def healthz(request: Request) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/api/v1/artifacts")
-def artifact_list(request: Request) -> list[StoredArtifact]:
-    """All artifacts by name, newest partition first."""
-    with reading(settings_of(request)) as connection:
-        listed = artifacts.listing(connection)
-    return [StoredArtifact(**vars(one), url=f"/artifacts/{path_of(one)}?download=1") for one in listed]
-
-
-@router.get("/api/v1/aggregate")
+@router.get("/api/v1/aggregate", responses=PROBLEMS, tags=["market"])
 def aggregate(
     request: Request,
     instrument: str,
-    start: Annotated[Moment, Query(description="First minute, with a time zone: 2023-03-11T00:00:00Z")],
-    end: Annotated[Moment, Query(description="The minute after the last")],
+    start: Start,
+    end: End,
 ) -> Minutes:
     """The stored minutes of [start, end), at most `MOST_ROWS` of them."""
     known = settings_of(request).catalog.instruments

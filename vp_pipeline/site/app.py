@@ -13,7 +13,19 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.staticfiles import StaticFiles
 
 from vp_pipeline.settings import Settings
-from vp_pipeline.site import api, documents, errors, live, market, plotly_js, status, tables
+from vp_pipeline.site import (
+    api,
+    api_market,
+    api_tables,
+    documents,
+    errors,
+    live,
+    market,
+    metrics,
+    plotly_js,
+    status,
+    tables,
+)
 from vp_pipeline.site.headers import CompressedPages, SecurityHeaders
 from vp_pipeline.site.pages import STATIC
 
@@ -23,6 +35,7 @@ WORKERS = 4
 
 def create_app(settings: Settings) -> FastAPI:
     """The site of these settings. Nothing is read from Postgres before the first request."""
+    counts = metrics.Counts()
     app = FastAPI(
         title="vp-pipeline",
         docs_url=None,
@@ -33,12 +46,14 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(settings), www_redirect=False),
+            Middleware(metrics.Counted, counts=counts),
             Middleware(CompressedPages, minimum_size=1000, compresslevel=5),
         ],
     )
     app.state.settings = settings
+    app.state.counts = counts
     app.state.views = market.Views()
-    for module in (market, live, tables, status, documents, api, plotly_js):
+    for module in (market, live, tables, status, documents, api, api_market, api_tables, metrics, plotly_js):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)

@@ -165,3 +165,9 @@ def stored_minutes(connection: Connection, base: str, window: Window, limit: int
         " WHERE base = %s AND open_time >= %s AND open_time < %s ORDER BY open_time LIMIT %s",
         [base, window.start, window.end, limit],
     ).fetchall()
+
+
+def market_number(connection: Connection, name: str) -> list[int]:
+    """The number of a market by its name, as a list that is empty if nothing was stored of it."""
+    found = connection.execute("SELECT market_id FROM market WHERE exchange || ' ' || symbol = %s", [name])
+    return [number for (number,) in found]

@@ -1,0 +1,309 @@
+"""For programs: instruments, markets, candles, profiles and levels.
+
+Here belong those answers, from the same views and queries as the pages. Their form is in `answers`.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import pandas as pd
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
+
+from vp_pipeline.analytics.price_rows import Placement
+from vp_pipeline.analytics.timeframes import MINUTES, floor, resample
+from vp_pipeline.analytics.value_area import Rule
+from vp_pipeline.settings import Settings
+from vp_pipeline.site import bar_queries, status_queries
+from vp_pipeline.site.answers import (
+    MOST_ROWS,
+    PROBLEMS,
+    USUAL_ROWS,
+    End,
+    Limit,
+    Start,
+    answer,
+    number,
+    page_of,
+)
+from vp_pipeline.site.database import reading
+from vp_pipeline.site.market import view_of
+from vp_pipeline.site.market_state import State
+from vp_pipeline.site.pages import settings_of
+from vp_pipeline.storage import candles
+from vp_pipeline.windows import MINUTE, Window
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["market"])
+
+_CANDLE = ("open_time", "open", "high", "low", "close", "volume", "minutes", "complete")
+_LEVELS: tuple[str, ...] = (
+    "day",
+    "poc",
+    "poc_low",
+    "poc_high",
+    "vah",
+    "vah_low",
+    "vah_high",
+    "val",
+    "val_low",
+    "val_high",
+)
+_LEVELS += ("total_volume", "value_area_share", "row_size", "minutes")
+_INSTRUMENT = Annotated[str, Query(description="A name of /api/v1/instruments.", examples=["BTC"])]
+
+
+class Candle(BaseModel):
+    """Prices in US dollars for an instrument, in the quote currency for a market; volume in base units."""
+
+    open_time: datetime
+    open: float | None
+    high: float | None
+    low: float | None
+    close: float | None
+    volume: float
+    minutes: int
+    complete: bool
+
+
+class Candles(BaseModel):
+    """Candles in order. `next` is where to ask on, null after the last."""
+
+    series: str
+    timeframe: str
+    next: str | None
+    rows: list[Candle]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "series": "BTC",
+                "timeframe": "1h",
+                "next": None,
+                "rows": [
+                    {
+                        "open_time": "2023-03-11T00:00:00Z",
+                        "open": 20150.1,
+                        "high": 20310.0,
+                        "low": 20090.5,
+                        "close": 20281.3,
+                        "volume": 5120.4,
+                        "minutes": 60,
+                        "complete": True,
+                    }
+                ],
+            }
+        }
+    )
+
+
+@router.get("/instruments")
+@router.get("/instruments.csv", include_in_schema=False)
+def instruments(request: Request) -> Response:
+    """What is aggregated, from when to when, and which market leads."""
+    settings = settings_of(request)
+    rows = []
+    with reading(settings) as connection:
+        for name, one in settings.catalog.instruments.items():
+            stored = bar_queries.extent(connection, name)
+            rows.append(
+                {
+                    "instrument": name,
+                    "row_size": one.row_size,
+                    "lead": one.lead,
+                    "markets": sum(market.base == name for market in settings.catalog.markets),
+                    "first_minute": stored and stored.start,
+                    "last_minute": stored and stored.end - MINUTE,
+                    "change": bar_queries.change_number(connection, name),
+                }
+            )
+    columns = ("instrument", "row_size", "lead", "markets", "first_minute", "last_minute", "change")
+    return answer(request, rows, columns)
+
+
+@router.get("/markets")
+@router.get("/markets.csv", include_in_schema=False)
+@router.get("/status")
+@router.get("/status.csv", include_in_schema=False)
+def markets(request: Request) -> Response:
+    """Every market: last minute, how long ago it closed, how much of the last day is there, why not all."""
+    settings = settings_of(request)
+    rows = market_rows(settings, datetime.now(UTC))
+    columns = ("market", "state", "last_minute", "lag_seconds", "rows", "expected_24h", "got_24h", "reason")
+    return answer(request, rows, columns, source=settings.source, label=settings.label)
+
+
+def market_rows(settings: Settings, now: datetime) -> list[dict[str, Any]]:
+    """One row a market of the markets file."""
+    with reading(settings) as connection:
+        window = status_queries.last_day(connection)
+        found = status_queries.market_statuses(connection, settings.catalog.markets, window)
+    return [
+        {
+            "market": one.name,
+            "state": "retired" if one.retired else "live",
+            "last_minute": one.last_minute,
+            "lag_seconds": None
+            if one.last_minute is None
+            else max(0, int((now - one.last_minute - MINUTE).total_seconds())),
+            "rows": one.rows,
+            "expected_24h": one.expected,
+            "got_24h": one.got,
+            "reason": one.reason,
+        }
+        for one in found
+    ]
+
+
+@router.get("/candles", response_model=Candles)
+@router.get("/candles.csv", include_in_schema=False)
+def candle_list(
+    request: Request,
+    start: Start,
+    end: End,
+    instrument: Annotated[str | None, Query(description="Of /api/v1/instruments.", examples=["BTC"])] = None,
+    market: Annotated[str | None, Query(description="Of /api/v1/markets, instead of an instrument.")] = None,
+    timeframe: Annotated[str, Query(description=f"One of {', '.join(MINUTES)}.", examples=["1h"])] = "1h",
+    limit: Limit = USUAL_ROWS,
+) -> Response:
+    """Candles of [start, end), at most `limit`; `complete` is false where minutes are not there."""
+    settings = settings_of(request)
+    if timeframe not in MINUTES:
+        raise HTTPException(422, f"timeframe: there is no {timeframe!r}. There are: {', '.join(MINUTES)}.")
+    if (instrument is None) == (market is None):
+        raise HTTPException(422, "instrument: name an instrument or a market, one of the two.")
+    window = _window(start, end)
+    # Where a candle begins, so that none is cut in two by the end of a page.
+    reach = window.start + (limit + 1) * MINUTES[timeframe] * MINUTE
+    reach = min(window.end, floor(pd.Timestamp(reach), timeframe).to_pydatetime())
+    asked = Window(window.start, reach)
+    if asked.count(MINUTE) > MOST_ROWS * 60 and MINUTES[timeframe] < 60:
+        raise HTTPException(422, "limit: so many minutes are not read at once: choose a smaller limit.")
+    with reading(settings) as connection:
+        if instrument is not None:
+            _known("instrument", instrument, list(settings.catalog.instruments))
+            frame = bar_queries.bars(connection, instrument, asked, timeframe)
+        else:
+            _known("market", str(market), [one.name for one in settings.catalog.markets])
+            if asked.count(MINUTE) > MOST_ROWS * 60:
+                raise HTTPException(
+                    422, "limit: so many minutes are not read at once: choose a smaller limit."
+                )
+            numbers = bar_queries.market_number(connection, str(market))
+            columns = ["open_time", "open", "high", "low", "close", "volume"]
+            frame = resample(candles.read(connection, numbers, asked, columns), timeframe)
+    rows = [
+        {name: number(value) for name, value in row.items()}
+        for row in frame[list(_CANDLE)].to_dict("records")
+    ]
+    for row in rows:
+        row["open_time"] = row["open_time"].to_pydatetime()
+    kept, following = page_of([{str(k): v for k, v in row.items()} for row in rows], limit, "open_time")
+    if following is None and reach < window.end:
+        following = reach
+    after = None if following is None else {"start": _stamp(following)}
+    return answer(request, kept, _CANDLE, after=after, series=instrument or market, timeframe=timeframe)
+
+
+@router.get("/profile")
+@router.get("/profile.csv", include_in_schema=False)
+def profile(
+    request: Request,
+    instrument: _INSTRUMENT,
+    start: Start,
+    end: End,
+    venue: Annotated[
+        list[str] | None, Query(description="These markets alone; all if none is named.")
+    ] = None,
+    placement: Annotated[Placement, Query(description="Where a candle's volume goes.")] = "uniform",
+    rule: Annotated[Rule, Query(description="How the value area grows.")] = "two-row",
+) -> Response:
+    """Volume by price of [start, end) in US dollars, by venue and together, with POC and value area."""
+    settings = settings_of(request)
+    _known("instrument", instrument, list(settings.catalog.instruments))
+    names = [one.name for one in settings.catalog.markets if one.base == instrument]
+    for one in venue or ():
+        _known("venue", one, names)
+    if placement == "trades":
+        raise HTTPException(
+            422, "placement: trades are not stored: choose uniform, touched, midpoint or close."
+        )
+    window = _window(start, end)
+    if (window.start.second, window.end.second, window.start.microsecond, window.end.microsecond) != (0,) * 4:
+        raise HTTPException(422, "start: must be a whole minute, and end too.")
+    chosen = tuple(name for name in names if name in (venue or ()))
+    state = State(instrument, dates=window, venues=chosen, placement=placement, rule=rule)
+    found = view_of(request, state)
+    if found is None or found.levels is None:
+        return answer(request, [], ("price", "volume"), instrument=instrument, levels=None, lacking_hours=0)
+    whole = found.levels.rows
+    if len(whole.volume) > MOST_ROWS:
+        raise HTTPException(
+            422, f"end: this has more than {MOST_ROWS:,} price rows: choose a shorter window."
+        )
+    parts = {
+        name: rows.between(whole.first_row, len(whole.volume)).volume for name, rows in found.venues.items()
+    }
+    rows = [
+        {
+            "price": float(price),
+            "volume": float(volume),
+            **{name: float(part[at]) for name, part in parts.items()},
+        }
+        for at, (price, volume) in enumerate(zip(whole.price, whole.volume, strict=True))
+        if volume > 0
+    ]
+    area = found.levels.area
+    levels = {"poc": area.poc, "vah": area.vah, "val": area.val, "share": found.levels.share}
+    return answer(
+        request,
+        rows,
+        ("price", "volume", *parts),
+        instrument=instrument,
+        row_size=whole.row_size,
+        levels={**levels, "volume": whole.total},
+        coverage=found.coverage,
+        lacking_hours=found.lacking_hours,
+    )
+
+
+@router.get("/levels")
+@router.get("/levels.csv", include_in_schema=False)
+def levels(
+    request: Request, instrument: _INSTRUMENT, start: Start, end: End, limit: Limit = USUAL_ROWS
+) -> Response:
+    """Levels of the days that begin within [start, end), with intervals; what is naked as of the last."""
+    settings = settings_of(request)
+    _known("instrument", instrument, list(settings.catalog.instruments))
+    window = _window(start, end)
+    with reading(settings) as connection:
+        found = connection.execute(
+            f"SELECT {', '.join(_LEVELS)} FROM volume_profile WHERE base = %s"  # noqa: S608  # constant names
+            " AND day >= %s AND day < %s ORDER BY day LIMIT %s",
+            [instrument, window.start, window.end, limit + 1],
+        ).fetchall()
+        naked = connection.execute(
+            "SELECT poc_day, poc FROM naked_poc WHERE base = %(base)s AND touched IS NULL AND day ="
+            " (SELECT max(day) FROM naked_poc WHERE base = %(base)s AND day < %(end)s) ORDER BY 1",
+            {"base": instrument, "end": window.end},
+        ).fetchall()
+    rows: list[dict[str, Any]] = [
+        {name: number(value) for name, value in zip(_LEVELS, row, strict=True)} for row in found
+    ]
+    kept, following = page_of(rows, limit, "day")
+    after = None if following is None else {"start": f"{following}T00:00:00Z"}
+    told = [{"day": str(day), "poc": poc} for day, poc in naked]
+    return answer(request, kept, _LEVELS, after=after, instrument=instrument, naked=told)
+
+
+def _window(start: datetime, end: datetime) -> Window:
+    if end <= start:
+        raise HTTPException(422, "end: must be after start.")
+    return Window(start.astimezone(UTC), end.astimezone(UTC))
+
+
+def _known(name: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        raise HTTPException(404, f"There is no {name} {value!r}. There are: {', '.join(known)}.")
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,113 @@
+"""What Prometheus asks: requests and how long they took, how far each market lags and how complete it is.
+
+Here belong counting and the text format (0.0.4). Nothing is kept but sums since the start of the process.
+"""
+
+import threading
+import time
+from bisect import bisect_left
+from collections import Counter
+from datetime import UTC, datetime
+
+import psycopg
+from fastapi import APIRouter, Request, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vp_pipeline.site.api_market import market_rows
+from vp_pipeline.site.pages import settings_of
+
+router = APIRouter(include_in_schema=False)
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Counts:
+    """Requests by route, method and status, and their durations by route."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: Counter[tuple[str, str, int]] = Counter()
+        self._seconds: dict[str, float] = {}
+        self._buckets: dict[str, list[int]] = {}
+
+    def add(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that has ended."""
+        with self._lock:
+            self._requests[route, method, status] += 1
+            self._seconds[route] = self._seconds.get(route, 0.0) + seconds
+            buckets = self._buckets.setdefault(route, [0] * (len(BUCKETS) + 1))
+            buckets[bisect_left(BUCKETS, seconds)] += 1
+
+    def lines(self) -> list[str]:
+        """What was counted."""
+        with self._lock:
+            found = ["# TYPE vp_site_requests_total counter"]
+            for (route, method, status), count in sorted(self._requests.items()):
+                labels = f'route="{_label(route)}",method="{method}",status="{status}"'
+                found.append(f"vp_site_requests_total{{{labels}}} {count}")
+            found.append("# TYPE vp_site_request_seconds histogram")
+            for route, buckets in sorted(self._buckets.items()):
+                name, so_far = _label(route), 0
+                for edge, count in zip((*BUCKETS, "+Inf"), buckets, strict=True):
+                    so_far += count
+                    found.append(f'vp_site_request_seconds_bucket{{route="{name}",le="{edge}"}} {so_far}')
+                found.append(f'vp_site_request_seconds_sum{{route="{name}"}} {self._seconds[route]:.6f}')
+                found.append(f'vp_site_request_seconds_count{{route="{name}"}} {so_far}')
+        return found
+
+
+class Counted:
+    """Counts every request but the streams, which last as long as their readers stay."""
+
+    def __init__(self, app: ASGIApp, counts: Counts) -> None:
+        self.app, self.counts = app, counts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note how it ended."""
+        if scope["type"] != "http" or scope["path"] == "/live":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            # The pattern and not the path: names from outside are endless.
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in ("GET", "HEAD") else "other"
+            self.counts.add(route, method, status, time.perf_counter() - began)
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """All of it, with `vp_database_up` 0 and nothing of the markets while the database does not answer."""
+    counts: Counts = request.app.state.counts
+    lines = counts.lines()
+    lines += ["# TYPE vp_site_live_readers gauge", f"vp_site_live_readers {request.app.state.hub.readers}"]
+    try:
+        rows = market_rows(settings_of(request), datetime.now(UTC))
+    except psycopg.Error:
+        rows = None
+    lines += ["# TYPE vp_database_up gauge", f"vp_database_up {int(rows is not None)}"]
+    lags, shares = ["# TYPE vp_market_lag_seconds gauge"], ["# TYPE vp_market_coverage_ratio gauge"]
+    for row in rows or ():
+        if row["state"] != "live":
+            continue
+        name = _label(row["market"])
+        if row["lag_seconds"] is not None:
+            lags.append(f'vp_market_lag_seconds{{market="{name}"}} {row["lag_seconds"]}')
+        if row["expected_24h"]:
+            share = row["got_24h"] / row["expected_24h"]
+            shares.append(f'vp_market_coverage_ratio{{market="{name}",span="24h"}} {share:.6f}')
+    text = "\n".join([*lines, *lags, *shares]) + "\n"
+    return Response(text, media_type="text/plain; version=0.0.4")
+
+
+def _label(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
