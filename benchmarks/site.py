@@ -1,20 +1,20 @@
 """Showing a window of the market: the site's way against the first document's.
 
-The document's page selects the whole table, keeps the rows of the period, and evaluates scipy's Gaussian kernel
-density at 500 prices, weighted by volume. The site reads bars of hours and days and adds up stored profiles; its
-time is that of the whole page, chart and tables included, asked through its ASGI application without a cache. Both
-have the same closes and volumes, in the page cache; the document's table has an index on nothing, as published.
+The document's page selects the whole table, keeps the rows of the period, and evaluates scipy's Gaussian
+kernel density at 500 prices, weighted by volume. The site reads bars of hours and days and adds up stored
+profiles; its time is that of the whole page, chart and tables included, asked by HTTP, with no view kept from
+before. Both have the same closes and volumes, in the page cache; the document's table has no index.
 
-Medians of `--runs`; the document's way of "all" runs once, and its density over more than a million rows is timed
-on a tenth of them and multiplied, as its cost is proportional (it says so then).
+Medians of `--runs`; the document's way runs once, and its density over a million rows and more is timed on a
+part of them and multiplied, as its cost is proportional (it says so then).
 
 Run it with `python benchmarks/site.py [--rows N] [--runs N]`.
 """
 
 import argparse
 import statistics
+import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,22 +22,33 @@ import numpy as np
 import pandas as pd
 import psycopg
 import psycopg2
+import requests
+import uvicorn
 from made_up import MARKETS, START, database
 from pydantic import SecretStr
 from scipy import stats
-from starlette.testclient import TestClient
+from starlette.applications import Starlette
 
 from vp_pipeline.assets import hour_profiles
 from vp_pipeline.settings import Settings
-from vp_pipeline.site.app import create_app
+from vp_pipeline.site.market import Views
+from vp_pipeline.site.server import listen, server
 from vp_pipeline.storage import candles, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.tables import AGGREGATE
-from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, ceil
 
 LEAD = "kraken BTC/USD"
-CATALOG = f'[instruments.BTC]\nrow_size = 10\nlead = "{LEAD}"\n[[markets]]\nexchange = "kraken"\nsymbol = "BTC/USD"\n'
+CATALOG = f"""
+[instruments.BTC]
+row_size = 10
+lead = "{LEAD}"
+
+[[markets]]
+exchange = "kraken"
+symbol = "BTC/USD"
+"""
 _BLOCK = 30 * DAY
 _SAMPLES = 500
 _PART = 1_000_000
@@ -49,27 +60,31 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="minutes stored")
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    with database() as (url, _):
-        settings = fill(url, arguments.rows)
+    with database() as (url, _), listen("127.0.0.1", 0) as listener:
+        running = server(fill(url, arguments.rows))
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         print(f"{arguments.rows:,} minutes")
         print("| period | site | first document's | ratio |\n|---|---:|---:|---:|")
-        for period, length in (("1h", HOUR), ("1d", DAY), ("1y", 365 * DAY), ("all", None)):
-            ours = median(lambda asked=period: page(settings, asked), arguments.runs)  # type: ignore[misc]  # bound now
-            theirs, note = document(url, arguments.rows, length)
-            print(f"| {period} | {ours * 1e3:.0f} ms | {theirs * 1e3:,.0f} ms{note} | {theirs / ours:,.1f} |")
+        try:
+            for period, length in (("1h", HOUR), ("1d", DAY), ("1y", 365 * DAY), ("all", None)):
+                page(running, address, period)
+                ours = statistics.median(page(running, address, period) for _ in range(arguments.runs))
+                theirs, note = document(url, arguments.rows, length)
+                ratio = theirs / ours
+                print(f"| {period} | {ours * 1e3:.0f} ms | {theirs * 1e3:,.0f} ms{note} | {ratio:,.1f} |")
+        finally:
+            running.should_exit = True
+            thread.join()
 
 
-def median(work: Callable[[], float], runs: int) -> float:
-    """Of the seconds that the work says it took."""
-    work()
-    return statistics.median(work() for _ in range(runs))
-
-
-def page(settings: Settings, period: str) -> float:
-    """Seconds of the whole page, with an empty cache."""
-    client = TestClient(create_app(settings), base_url="http://localhost")
+def page(running: uvicorn.Server, address: str, period: str) -> float:
+    """Seconds of the whole page, with no view kept from before."""
+    assert isinstance(running.config.app, Starlette)
+    running.config.app.state.views = Views()
     before = time.perf_counter()
-    answer = client.get("/", params={"period": period})
+    answer = requests.get(address, params={"period": period}, timeout=60)
     seconds = time.perf_counter() - before
     assert answer.status_code == 200, answer.text[:500]
     assert 'application/json">{"data"' in answer.text
@@ -126,7 +141,7 @@ def fill(url: str, count: int) -> Settings:
                     index=False
                 ):
                     copy.write_row((1, *minute))
-    hour_profiles.recompute(url, settings, "BTC", whole)
+    hour_profiles.recompute(url, settings, "BTC", Window(START, ceil(whole.end, HOUR)))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     return settings

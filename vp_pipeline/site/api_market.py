@@ -36,19 +36,8 @@ from vp_pipeline.windows import MINUTE, Window
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["market"])
 
 _CANDLE = ("open_time", "open", "high", "low", "close", "volume", "minutes", "complete")
-_LEVELS: tuple[str, ...] = (
-    "day",
-    "poc",
-    "poc_low",
-    "poc_high",
-    "vah",
-    "vah_low",
-    "vah_high",
-    "val",
-    "val_low",
-    "val_high",
-)
-_LEVELS += ("total_volume", "value_area_share", "row_size", "minutes")
+_INTERVALS = ("poc", "poc_low", "poc_high", "vah", "vah_low", "vah_high", "val", "val_low", "val_high")
+_LEVELS = ("day", *_INTERVALS, "total_volume", "value_area_share", "row_size", "minutes")
 _INSTRUMENT = Annotated[str, Query(description="A name of /api/v1/instruments.", examples=["BTC"])]
 
 

@@ -7,8 +7,9 @@ why a document cannot act on this origin in `headers`.
 import re
 from itertools import groupby
 from operator import attrgetter
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.headers import ARTIFACT_POLICY
@@ -29,12 +30,24 @@ _ENDINGS = {
 
 
 @router.api_route("/artifacts/", methods=["GET", "HEAD"])
-def artifact_list(request: Request) -> Response:
-    """All artifacts by name, newest first."""
+def artifact_list(request: Request, search: Annotated[str, Query(max_length=200)] = "") -> Response:
+    """Artifacts by name, the newest of each first; with `search` those whose path has these words in it."""
     with reading(settings_of(request)) as connection:
         listed = artifacts.listing(connection)
-    groups = {name: list(group) for name, group in groupby(listed, attrgetter("name"))}
-    return page(request, "artifacts.html", groups=groups, path_of=path_of)
+    words = search.lower().split()
+    found = [one for one in listed if all(word in path_of(one).lower() for word in words)]
+    groups = {name: list(group) for name, group in groupby(found, attrgetter("name"))}
+    most = MOST_FOUND if words else MOST_OF_A_NAME
+    return page(
+        request,
+        "artifacts.html",
+        groups={name: group[:most] for name, group in groups.items()},
+        more={name: len(group) - most for name, group in groups.items() if len(group) > most},
+        search=search,
+        stored=len(listed),
+        found=len(found),
+        path_of=path_of,
+    )
 
 
 @router.api_route("/artifacts/{path:path}", methods=["GET", "HEAD"])

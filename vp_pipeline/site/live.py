@@ -1,7 +1,7 @@
 """Word of every change, to pages that are open: Postgres tells this process once, it tells all its readers.
 
-Here belongs the stream of events. An event says that an instrument changed, and its number which change
-that is; what changed is for the reader to fetch. So nothing is lost by a broken connection: who comes back with
+Here belongs the stream of events. An event says that an instrument changed, and its number which change that
+is; what changed is for the reader to fetch. So nothing is lost by a broken connection: who comes back with
 the number it heard last is told at once if there is a newer one.
 """
 

@@ -3,13 +3,21 @@
 Here belongs the page; its questions to Postgres are in `status_queries`.
 """
 
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+
 from fastapi import APIRouter, Request, Response
 
 from vp_pipeline.site import status_queries
 from vp_pipeline.site.database import reading
+from vp_pipeline.site.documents import path_of
 from vp_pipeline.site.pages import page, settings_of
+from vp_pipeline.storage import artifacts
+from vp_pipeline.windows import MINUTE
 
 router = APIRouter(include_in_schema=False)
+
+MOST_RUNS = 8
 
 
 @router.api_route("/status", methods=["GET", "HEAD"])
@@ -19,4 +27,15 @@ def status(request: Request) -> Response:
     with reading(settings) as connection:
         window = status_queries.last_day(connection)
         markets = status_queries.market_statuses(connection, settings.catalog.markets, window)
-    return page(request, "status.html", window=window, markets=markets)
+        listed = artifacts.listing(connection)
+    now = datetime.now(UTC)
+    return page(
+        request,
+        "status.html",
+        window=window,
+        markets=markets,
+        lag=lambda one: max(now - one.last_minute - MINUTE, timedelta()),
+        runs=sorted(listed, key=attrgetter("created_at"), reverse=True)[:MOST_RUNS],
+        dagster=str(settings.dagster_url).rstrip("/"),
+        path_of=path_of,
+    )

@@ -213,7 +213,7 @@ def test_an_unchanged_answer_is_not_sent_again(address: str, path: str) -> None:
         ("profile?instrument=BTC&placement=trades&{span}", 422, "not stored"),
         ("profile?instrument=BTC&placement=x&{span}", 422, "placement:"),
         (
-            "profile?instrument=BTC&placement=close&start=2020-01-01T00Z&end=2023-01-01T00Z",
+            "profile?instrument=BTC&placement=close&start=2020-01-01T00:00Z&end=2023-01-01T00:00Z",
             422,
             "31 days",
         ),
@@ -224,7 +224,8 @@ def test_an_unchanged_answer_is_not_sent_again(address: str, path: str) -> None:
     ],
 )
 def test_every_complaint_is_a_problem(address: str, path: str, status: int, named: str) -> None:
-    url = f"{address}/api/v1/" + path.format(span="&".join(f"{name}={value}" for name, value in SPAN.items()))
+    span = "&".join(f"{name}={value}" for name, value in SPAN.items())
+    url = f"{address}/api/v1/" + path.format(span=span, end=f"end={SPAN['end']}")
     answer = requests.get(url, timeout=10)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

@@ -6,6 +6,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 import requests
 
+from vp_pipeline.site import documents
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.artifacts import Artifact, Include
 from vp_pipeline.storage.connection import transaction
@@ -112,3 +113,23 @@ def test_the_list_groups_by_name_newest_first_with_links_to_runs(address: str) -
 
 def test_the_list_without_a_slash_leads_to_the_list(address: str) -> None:
     assert requests.get(f"{address}/artifacts", timeout=10).url == f"{address}/artifacts/"
+
+
+def test_search_finds_by_all_words(address: str) -> None:
+    text = requests.get(f"{address}/artifacts/", params={"search": "BTC 03-10"}, timeout=10).text
+    assert ">2023-03-10</a>" in text
+    assert ">2023-03-11</a>" not in text
+    assert "1 of" in text
+    none = requests.get(f"{address}/artifacts/", params={"search": '"><script>'}, timeout=10)
+    assert "0 of" in none.text
+    assert "<script>" not in none.text
+
+
+def test_a_long_list_shows_the_newest_and_leads_to_the_rest(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "MOST_OF_A_NAME", 1)
+    text = requests.get(f"{address}/artifacts/", timeout=10).text
+    assert ">2023-03-11</a>" in text
+    assert ">2023-03-10</a>" not in text
+    assert '<a href="/artifacts/?search=volume_profile/btc">1 older</a>' in text

@@ -251,7 +251,8 @@ def test_a_phone_shows_everything(browser: Browser, address: str) -> None:
     page.locator("select[name=timeframe]").select_option("5m")
     page.wait_for_url("**timeframe=5m*")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert page.evaluate("document.querySelector('.chart')._fullLayout._size.h") > 200, "the legend or labels take the chart's room"
+    height = page.evaluate("document.querySelector('.chart')._fullLayout._size.h")
+    assert height > 200, "the legend or labels take the chart's room"
     visit.was_clean()
     context.close()
 

@@ -64,9 +64,15 @@ def test_strategies_show_the_figures_of_their_returns(address: str, database_url
 
 
 def test_status_names_every_market_and_why_it_lacks_minutes(address: str) -> None:
-    _, text = _page(address, "/status")
+    html, text = _page(address, "/status")
     assert "Last 24 stored hours: 2023-03-11 00:00 UTC to 2023-03-12 00:00 UTC." in text
-    assert f"binance BTC/USDT 2023-03-11 23:59 UTC 2,999 99.9 % binance: {seed.REASON}" in text
-    assert f"kraken BTC/USD 2023-03-11 23:47 UTC 2,987 99.1 % kraken: {seed.REASON}" in text
+    for name, last, figures in (
+        ("binance BTC/USDT", "23:59", "2,999 99.9 % binance"),
+        ("kraken BTC/USD", "23:47", "2,987 99.1 % kraken"),
+    ):
+        line = rf"{name} 2023-03-11 {last} UTC [\d,]+ days {figures}: {re.escape(seed.REASON)}"
+        assert re.search(line, text), line
+    assert "volume_profile/btc/2023-03-11" in text
+    assert 'href="http://127.0.0.1:3000/runs/9f8b7c6d-0000-0000-0000-000000000000"' in html
     assert "ftx BTC/USD \u2013 0 \u2013 retired 2022-11-12" in text
     assert "binance ETH/USDT \u2013 0 \u2013" in text
