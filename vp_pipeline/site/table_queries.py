@@ -10,7 +10,7 @@ import pandas as pd
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.artifacts import Artifact
 from vp_pipeline.storage.connection import Connection
-from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
+from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_NET, STRATEGY_RETURN, STRATEGY_SUMMARY
 from vp_pipeline.windows import DAY, Window
 
 
@@ -40,6 +40,18 @@ def session_report(connection: Connection, symbol: str, interval: str) -> Artifa
 
 
 def strategy_returns(connection: Connection) -> pd.DataFrame:
-    """Daily returns, one column a strategy, by day."""
+    """Daily returns before costs, one column a strategy, by day."""
     stored = rows.read(connection, STRATEGY_RETURN, {})
     return stored.pivot(index="day", columns="strategy", values="return")
+
+
+def strategy_net(connection: Connection) -> pd.DataFrame:
+    """Daily returns after costs, likewise; empty as long as none were computed."""
+    stored = rows.read(connection, STRATEGY_NET, {})
+    return stored.pivot(index="day", columns="strategy", values="net")
+
+
+def strategy_summary(connection: Connection) -> pd.DataFrame:
+    """A row for each strategy, the best deflated Sharpe ratio first, those that look ahead last."""
+    stored = rows.read(connection, STRATEGY_SUMMARY, {})
+    return stored.sort_values(["looks_ahead", "dsr"], ascending=[True, False], na_position="last")

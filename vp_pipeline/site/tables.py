@@ -85,12 +85,16 @@ def strategies(request: Request) -> Response:
     """Key figures and growth of every strategy with stored returns."""
     with reading(settings_of(request)) as connection:
         returns = table_queries.strategy_returns(connection)
+        net = table_queries.strategy_net(connection)
+        summary = table_queries.strategy_summary(connection)
         sheets = {one.name: path_of(one) for one in artifacts.listing(connection)}
     if len(returns) < 2:
         return page(request, "strategies.html", rows=[])
     # Loaded when first needed: plotly's figures take memory that a site nobody looks at need not hold.
     from vp_pipeline.figures.growth import growth_figure
 
+    if len(summary) and len(net) > 1:
+        return _league(request, summary, net, sheets)
     rows = [_strategy_row(name, returns[name].dropna(), sheets) for name in returns.columns]
     titles = {row.name: row.title for row in rows}
     return page(
@@ -100,6 +104,24 @@ def strategies(request: Request) -> Response:
         first=returns.index[0],
         last=returns.index[-1],
         figure=figure_json(growth_figure(returns.rename(columns=titles))),
+    )
+
+
+def _league(request: Request, summary: pd.DataFrame, net: pd.DataFrame, sheets: dict[str, str]) -> Response:
+    """The page of figures after costs, as they were stored with their intervals."""
+    from vp_pipeline.figures.growth import growth_figure
+
+    titles = dict(zip(summary["strategy"], summary["title"], strict=True))
+    shown = [name for name in summary["strategy"] if name in net.columns]
+    return page(
+        request,
+        "league.html",
+        rows=summary.to_dict("records"),
+        sheets={name: sheets.get(f"tearsheets/{name}") for name in titles},
+        league=sheets.get("tearsheets/league"),
+        first=net.index[0],
+        last=net.index[-1],
+        figure=figure_json(growth_figure(net[shown].rename(columns=titles))),
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 import requests
 
@@ -10,7 +11,7 @@ from vp_pipeline.analytics.strategies import STRATEGIES, performance
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
+from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_NET, STRATEGY_RETURN, STRATEGY_SUMMARY
 from vp_pipeline_tests.site import seed
 
 END = datetime(2023, 3, 12, tzinfo=UTC)
@@ -76,3 +77,38 @@ def test_status_names_every_market_and_why_it_lacks_minutes(address: str) -> Non
     assert 'href="http://127.0.0.1:3000/runs/9f8b7c6d-0000-0000-0000-000000000000"' in html
     assert "ftx BTC/USD \u2013 0 \u2013 retired 2022-11-12" in text
     assert "binance ETH/USDT \u2013 0 \u2013" in text
+
+
+def test_strategies_show_figures_after_costs_once_there_are(address: str, database_url: str) -> None:
+    days = pd.date_range("2023-01-01", periods=30, freq="D")
+    net = pd.DataFrame(
+        {"strategy": "mean_reversion", "day": days, "net": 0.01, "turnover": 0.5, "cost": 1e-4}
+    )
+    values: dict[str, object] = {
+        name: {"float8": 0.1, "int4": 3, "bool": False, "text": "x", "date": days[0]}[kind]
+        for name, kind in STRATEGY_SUMMARY.columns.items()
+    }
+    values |= {"strategy": "mean_reversion", "title": "Mean reversion", "evidence": "weak", "trials": 4}
+    values |= {"cagr": 0.123, "cagr_gross": 0.456, "sharpe": 0.77, "sharpe_low": -0.5, "dsr": float("nan")}
+    with transaction(database_url) as connection:
+        rows.replace(connection, STRATEGY_NET, net, {})
+        rows.replace(connection, STRATEGY_SUMMARY, pd.DataFrame([values]), {})
+    html, text = _page(address, "/strategies")
+    assert "after fees and slippage, 2023-01-01 to 2023-01-30" in text
+    assert "Mean reversion weak 12.3 % 45.6 % 10.0 % 0.77 \u22120.50 to 0.10 \u2013 10.0 % 10.0 %" in text
+    assert 'href="/artifacts/tearsheets/mean_reversion"' in html
+    [line] = requests.get(f"{address}/api/v1/strategies", timeout=10).json()["rows"]
+    assert (line["strategy"], line["cagr"], line["dsr"]) == ("mean_reversion", 0.123, None)
+    returns = requests.get(f"{address}/api/v1/strategies/mean_reversion?limit=7", timeout=10).json()
+    assert len(returns["rows"]) == 7
+    following = requests.get(returns["next"], timeout=10).json()["rows"]
+    assert following[0]["day"] > returns["rows"][-1]["day"]
+
+
+def test_the_api_has_the_same_session_table(address: str) -> None:
+    url = f"{address}/api/v1/sessions?symbol=ETHUSDT&interval=15m&limit=100"
+    first = requests.get(url, timeout=10).json()
+    assert len(first["rows"]) == 100
+    rest = requests.get(first["next"], timeout=10).json()
+    assert rest["next"] is None
+    assert len(rest["rows"]) == 2 * 62 - 100

@@ -16,7 +16,9 @@ window.drawChart = (chart, { data, layout }) => {
     // The venues' table has the colours.
     Object.assign(fitted, { showlegend: false, yaxis: { ...fitted.yaxis, title: undefined } });
     if (fitted.xaxis2) fitted.margin.t = 16;
-    for (const axis of ["xaxis", "xaxis2"]) if (fitted[axis]) fitted[axis] = { ...fitted[axis], nticks: 4 };
+    if (fitted.xaxis) fitted.xaxis = { ...fitted.xaxis, nticks: 4 };
+    // There is no room for figures; the profile's own are on touch and in the table.
+    if (fitted.xaxis2) fitted.xaxis2 = { ...fitted.xaxis2, showticklabels: false };
   }
   const config = { responsive: true, displaylogo: false, displayModeBar: touch ? false : "hover", plotlyServerURL: "" };
   return Plotly.react(chart, data, fitted, config);
