@@ -108,6 +108,18 @@ def hours_stored(connection: Connection, base: str, window: Window) -> list[date
     return [hour for (hour,) in found]
 
 
+def hours_lacking(connection: Connection, base: str, window: Window) -> list[datetime]:
+    """Of these hours those that are not in the profile store."""
+    found = connection.execute(
+        "SELECT open_time FROM site.bar WHERE base = %(base)s AND length = 'hour'"
+        " AND open_time >= %(start)s AND open_time < %(end)s AND NOT EXISTS (SELECT FROM profile"
+        " WHERE profile.base = %(base)s AND level = 'hour' AND start_time = open_time AND market_id = 0"
+        " AND profile.start_time >= %(start)s AND profile.start_time < %(end)s) ORDER BY open_time",
+        {"base": base, "start": window.start, "end": window.end},
+    )
+    return [hour for (hour,) in found]
+
+
 def newest_close(connection: Connection, base: str, window: Window) -> float | None:
     """The last known price of the window."""
     row = connection.execute(

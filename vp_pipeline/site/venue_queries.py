@@ -14,7 +14,7 @@ import pandas as pd
 from vp_pipeline.analytics.price_rows import Floats, Placement, PriceRows, volume_by_price
 from vp_pipeline.analytics.value_area import point_of_control
 from vp_pipeline.analytics.venue_profiles import Traded, dollars, hourly_profiles
-from vp_pipeline.site.bar_queries import hours_stored
+from vp_pipeline.site.bar_queries import hours_lacking, hours_stored
 from vp_pipeline.storage import candles, profiles, rows
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.profile_rows import LEVELS, Level, made, read
@@ -28,7 +28,8 @@ _MADE_UP = 31 * DAY
 # Steps of the developing point of control by length of the window.
 _STEPS: tuple[tuple[timedelta, Level], ...] = ((14 * DAY, "hour"), (730 * DAY, "day"))
 _BY_CANDLES = 12 * HOUR
-_MOST_STEPS = 48
+_MOST_STEPS = 30
+_MOST_SHOWN = 120
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ def by_venue(
         stored = profiles.profile(connection, venues.base, window, set(venues.names))
         found = {number: [part.rows] for number, part in stored.items()}
         inner = Window(ceil(window.start, HOUR), max(ceil(window.start, HOUR), floor(window.end, HOUR)))
-        known = set(profiles.hours_made(connection, venues.base, inner))
-        lacking = [hour for hour in hours_stored(connection, venues.base, inner) if hour not in known]
+        lacking = hours_lacking(connection, venues.base, inner)
         whole = union(Window(hour, hour + HOUR) for hour in lacking)
     if len(lacking) * HOUR <= _MADE_UP:
         for span in whole:
@@ -81,11 +81,13 @@ def developing_poc(
     last = max((part.first_row + len(part.volume) for _, part in parts if len(part.volume)), default=first)
     so_far: Floats = np.zeros(last - first)
     found = []
-    for moment, part in parts:
+    # More moments could not be told apart.
+    every = -(-len(parts) // _MOST_SHOWN)
+    for number, (moment, part) in enumerate(parts, 1):
         at = part.first_row - first
         if len(part.volume):
             so_far[at : at + len(part.volume)] += part.volume
-        if so_far.any():
+        if (number % every == 0 or number == len(parts)) and so_far.any():
             poc = point_of_control(PriceRows(first, venues.row_size, so_far))
             found.append((min(moment, window.end), poc))
     return found
