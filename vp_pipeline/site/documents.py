@@ -20,6 +20,9 @@ from vp_pipeline.storage.connection import Connection
 
 router = APIRouter(include_in_schema=False)
 
+MOST_OF_A_NAME = 10
+MOST_FOUND = 400
+
 _ENDINGS = {
     "text/html": ".html",
     "application/json": ".json",

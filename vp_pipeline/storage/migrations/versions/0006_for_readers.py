@@ -1,7 +1,7 @@
 """For those who read: bars of hours and days kept beside the minutes, word of every change, a role.
 
-The schema `site` holds what follows from the other tables and is kept up by triggers, whoever writes. Bars are
-made anew from their minutes, so that the same minutes give the same bars. `site.change` counts changes by
+The schema `site` holds what follows from the other tables and is kept up by triggers, whoever writes. Bars
+are made anew from their minutes, so that the same minutes give the same bars. `site.change` counts changes by
 instrument; a listener of the channel `vp_change` hears the instrument's name when a transaction commits.
 
 The role `vp_reader` may select and nothing else. Where the role that migrates may create none, there is none:

@@ -1,0 +1,76 @@
+"""The API by its own description: whatever is asked, an answer that it knows, and never a mistake."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage.connection import transaction
+from vp_pipeline_tests.site import seed
+
+END = datetime(2023, 3, 12, tzinfo=UTC)
+ODD = ["", "0", "-1", "99999999999999999999", "1e9", "NaN", "\x00", "\u202e", "a'b\"<c>", "%"]
+LIKELY = ["BTC", "ETH", "kraken BTC/USD", "1m", "1h", "1w", "uniform", "close", "one-row", "10000", "BTCUSDT"]
+LIKELY += ["15m", "2023-03-11", "2023-03-11T00:00:00Z", "2023-03-11T12:00:00.5+01:00", "9999-12-31T23:59:59Z"]
+DAY = {"start": "2023-03-11T14:00:00Z", "end": "2023-03-12T00:00:00Z"}
+STATE = ("instrument", "period", "from", "to", "timeframe", "venue", "placement", "rule", "chart")
+MORE = ("all", "1y", "line", "2023-03-11T20:00", "2023-03-12")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stored(settings: Settings, database_url: str) -> None:
+    seed.fill_market(settings, END, 600)
+    with transaction(database_url) as connection:
+        seed.fill_reports(connection, END)
+        seed.fill_days(connection, END)
+
+
+@pytest.fixture(scope="module")
+def described(address: str) -> dict[str, Any]:
+    found: dict[str, Any] = requests.get(f"{address}/api/v1/openapi.json", timeout=10).json()["paths"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def session() -> requests.Session:
+    return requests.Session()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_asked(
+    address: str, described: dict[str, Any], session: requests.Session, data: st.DataObject
+) -> None:
+    path = data.draw(st.sampled_from(sorted(path for path in described if path.startswith("/api/"))))
+    get = described[path]["get"]
+    values = st.sampled_from(ODD + LIKELY) | st.text(max_size=8)
+    query: list[tuple[str, str]] = []
+    for parameter in get.get("parameters", []):
+        if parameter["in"] == "path":
+            value = quote(data.draw(values), safe="")
+            path = path.replace("{" + parameter["name"] + "}", value)
+        elif parameter.get("required") or data.draw(st.booleans()):
+            query.append((parameter["name"], data.draw(values)))
+    if data.draw(st.booleans()):
+        query = [(name, DAY.get(name, value)) for name, value in query]
+    suffix = data.draw(st.sampled_from(["", ".csv"])) if "{" not in path else ""
+    answer = session.get(address + path + suffix, params=query, timeout=30)
+    assert answer.status_code in (200, 404, 422), f"{answer.url}: {answer.status_code}"
+    if answer.status_code != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.lists(st.tuples(st.sampled_from(STATE), st.sampled_from([*ODD, *LIKELY, *MORE])), max_size=4))
+def test_whatever_address_the_page_has(
+    address: str, session: requests.Session, query: list[tuple[str, str]]
+) -> None:
+    answer = session.get(address, params=query, timeout=30)
+    assert answer.status_code in (200, 404, 422), f"{answer.url}: {answer.status_code}"
+    assert "<h1>" in answer.text
