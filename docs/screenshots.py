@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 IMAGES = Path(__file__).parent / "images"
 LARGEST = 200_000
 PICTURES = {
-    "market": ("site", "/?instrument=BTC&period=24h", 1050),
+    "market": ("site", "/?instrument=BTC&period=1d", 1050),
     "sessions": ("site", "/sessions?series=BTCUSDT-5m", 560),
     "strategies": ("site", "/strategies", 730),
     "dagster": ("dagster", "/assets/candles/kraken/btc_usdt?view=events", 620),

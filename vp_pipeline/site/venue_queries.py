@@ -18,7 +18,7 @@ from vp_pipeline.site.bar_queries import hours_lacking, hours_stored
 from vp_pipeline.storage import candles, profiles, rows
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.profile_rows import LEVELS, Level, made, read
-from vp_pipeline.storage.tables import QUOTE_RATE, VENUE_VERDICT
+from vp_pipeline.storage.tables import VENUE_VERDICT
 from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor, union
 
 _COLUMNS = ("market_id", "open_time", "open", "high", "low", "close", "volume", "taker_buy_volume")
@@ -162,7 +162,7 @@ def _candles(connection: Connection, venues: Venues, window: Window) -> tuple[pd
     """Candles that count, and for each what its quote currency was worth."""
     frame = candles.read(connection, list(venues.names), window, _COLUMNS)
     frame = frame[~_left_out(connection, venues.base, frame, window)].reset_index(drop=True)
-    rates = rows.read(connection, QUOTE_RATE, {}, window)
+    rates = profiles.read_rates(connection, set(venues.quotes.values()), window)
     return frame, dollars(frame, dict(venues.quotes), rates)
 
 
