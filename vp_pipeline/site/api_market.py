@@ -29,7 +29,7 @@ from vp_pipeline.site.answers import (
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.market import view_of
 from vp_pipeline.site.market_state import State
-from vp_pipeline.site.pages import settings_of
+from vp_pipeline.site.pages import now_of, settings_of
 from vp_pipeline.storage import candles
 from vp_pipeline.windows import MINUTE, Window
 
@@ -115,13 +115,14 @@ def instruments(request: Request) -> Response:
 def markets(request: Request) -> Response:
     """Every market: last minute, how long ago it closed, how much of the last day is there, why not all."""
     settings = settings_of(request)
-    rows = market_rows(settings, datetime.now(UTC))
+    rows = market_rows(settings)
     columns = ("market", "state", "last_minute", "lag_seconds", "rows", "expected_24h", "got_24h", "reason")
     return answer(request, rows, columns, source=settings.source, label=settings.label)
 
 
-def market_rows(settings: Settings, now: datetime) -> list[dict[str, Any]]:
+def market_rows(settings: Settings) -> list[dict[str, Any]]:
     """One row a market of the markets file."""
+    now = now_of(settings)
     with reading(settings) as connection:
         window = status_queries.last_day(connection)
         found = status_queries.market_statuses(connection, settings.catalog.markets, window)

@@ -7,7 +7,6 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from datetime import UTC, datetime
 
 import psycopg
 from fastapi import APIRouter, Request, Response
@@ -91,7 +90,7 @@ def metrics(request: Request) -> Response:
     lines = counts.lines()
     lines += ["# TYPE vp_site_live_readers gauge", f"vp_site_live_readers {request.app.state.hub.readers}"]
     try:
-        rows = market_rows(settings_of(request), datetime.now(UTC))
+        rows = market_rows(settings_of(request))
     except psycopg.Error:
         rows = None
     lines += ["# TYPE vp_database_up gauge", f"vp_database_up {int(rows is not None)}"]

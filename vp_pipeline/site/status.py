@@ -3,7 +3,7 @@
 Here belongs the page; its questions to Postgres are in `status_queries`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from operator import attrgetter
 
 from fastapi import APIRouter, Request, Response
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from vp_pipeline.site import status_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
-from vp_pipeline.site.pages import page, settings_of
+from vp_pipeline.site.pages import now_of, page, settings_of
 from vp_pipeline.storage import artifacts
 from vp_pipeline.windows import MINUTE
 
@@ -28,7 +28,7 @@ def status(request: Request) -> Response:
         window = status_queries.last_day(connection)
         markets = status_queries.market_statuses(connection, settings.catalog.markets, window)
         listed = artifacts.listing(connection)
-    now = datetime.now(UTC)
+    now = now_of(settings)
     return page(
         request,
         "status.html",
