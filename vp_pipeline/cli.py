@@ -17,11 +17,14 @@ class LazyGroup(click.Group):
 
     modules: ClassVar[dict[str, str]] = {
         "backfill": "vp_pipeline.runtime.backfill",
+        "backup": "vp_pipeline.operations.backup_command",
         "demo": "vp_pipeline.runtime.commands",
         "doctor": "vp_pipeline.operations.doctor_command",
         "exchanges": "vp_pipeline.runtime.commands",
         "export": "vp_pipeline.operations.export_command",
+        "migrate": "vp_pipeline.operations.migrate_command",
         "profile": "vp_pipeline.own_data.commands",
+        "restore": "vp_pipeline.operations.restore_command",
         "sandbox": "vp_pipeline.sandbox.command",
         "sessions": "vp_pipeline.own_data.commands",
         "site": "vp_pipeline.site.command",

@@ -26,9 +26,11 @@ ALLOWED = {
         "recordings",
         "settings",
         "storage",
+        "upkeep",
         "windows",
     },
-    "operations": {"analytics", "catalog", "exchanges", "settings", "storage", "windows"},
+    "upkeep": {"storage"},
+    "operations": {"analytics", "catalog", "exchanges", "settings", "storage", "upkeep", "windows"},
     "site": {"analytics", "catalog", "figures", "settings", "storage", "windows"},
     "runtime": {
         "assets.keys",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from vp_pipeline.catalog import CatalogError
 from vp_pipeline.operations.place import PlaceError
+from vp_pipeline.upkeep.archive import BackupError
 
 
 class ExportError(ValueError):
@@ -22,7 +23,7 @@ def told_plainly() -> Iterator[None]:
     """Our own errors end the command with their message and status 1."""
     try:
         yield
-    except (CatalogError, ExportError, PlaceError) as error:
+    except (BackupError, CatalogError, ExportError, PlaceError) as error:
         raise click.ClickException(str(error)) from error
     except ValidationError as error:
         problems = (

@@ -29,6 +29,8 @@ class PlaceSettings(UserSettings):
     """The variables that say which installation is meant; none is required."""
 
     database_url: SecretStr | None = None
+    dagster_database_url: SecretStr | None = None
+    backup_dir: Path | None = None
     exchange_url: AnyHttpUrl | None = None
     source: Source | None = None
     hourly_start: datetime | None = None

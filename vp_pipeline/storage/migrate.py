@@ -56,6 +56,13 @@ def newest() -> str | None:
     return ScriptDirectory.from_config(_configuration()).get_current_head()
 
 
+def versions() -> frozenset[str]:
+    """All versions of the schema that this program knows."""
+    return frozenset(
+        script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()
+    )
+
+
 def _configuration() -> Config:
     config = Config()
     # Alembic's configuration reads % as the start of a placeholder.

@@ -78,6 +78,15 @@ def _programs() -> Path:
     )
 
 
+def path(program: str) -> Path:
+    """Where a program of PostgreSQL is, for those who run it themselves.
+
+    Raises:
+        EmbeddedPostgresError: it is not part of this installation.
+    """
+    return _programs() / program
+
+
 def run(program: str, *arguments: str | Path | int, cwd: Path) -> None:
     """Run one program as the server's user and wait for it.
 

@@ -1,0 +1,58 @@
+"""`vp migrate`, for those who start the services one by one.
+
+Here belongs waiting for a database that is slow to come; the schema is for `storage.migrate`.
+"""
+
+import time
+from typing import get_args
+
+import click
+import psycopg
+from alembic.util import CommandError
+
+from vp_pipeline.operations.backup_command import databases
+from vp_pipeline.operations.errors import told_plainly
+from vp_pipeline.operations.place import PlaceError, PlaceSettings
+from vp_pipeline.settings import Source
+from vp_pipeline.storage import installation
+from vp_pipeline.storage import migrate as schema
+from vp_pipeline.storage.connection import transaction
+from vp_pipeline.upkeep.servers import plain
+
+
+@click.command()
+@click.option("--wait", default=0.0, show_default=True, help="Seconds to wait for the database.")
+def migrate(wait: float) -> None:
+    """Create the databases of VP_DATABASE_URL, or bring their tables up to date.
+
+    `vp up` does so itself; this is for a server of your own.
+    """
+    with told_plainly():
+        settings = PlaceSettings()
+        if settings.database_url is None:
+            raise PlaceError("VP_DATABASE_URL is not set: `vp up` makes the tables of its own database")
+        url = settings.database_url.get_secret_value()
+        urls = databases(settings, url)
+        try:
+            _await(url, wait)
+            for each in urls.values():
+                schema.create_database(plain(each))
+            schema.upgrade(url)
+            with transaction(url) as connection:
+                installation.claim(connection, settings.source or get_args(Source)[0])
+        except (psycopg.Error, CommandError, installation.MixedSourcesError) as error:
+            raise PlaceError(f"the database cannot be used: {' '.join(str(error).split())}") from error
+    click.echo(f"tables of version {schema.newest()}")
+
+
+def _await(url: str, seconds: float) -> None:
+    """Until the server answers; the last error if it does not."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with psycopg.connect(url, dbname="postgres", connect_timeout=5):
+                return
+        except psycopg.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.5)
