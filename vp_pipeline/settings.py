@@ -67,6 +67,31 @@ class Settings(BaseSettings):
         " if not set.",
     )
 
+    dagster_database_url: SecretStr | None = Field(
+        default=None,
+        description="Postgres of Dagster's own records; the database `dagster` beside ours if not set.",
+    )
+    backup_dir: Path | None = Field(
+        default=None, description="Folder of the daily backups; `backups` in VP_HOME if not set."
+    )
+    backup_keep: int = Field(
+        default=7, ge=0, description="How many backups stay in that folder; 0 makes no daily backups."
+    )
+    log_days: int = Field(
+        default=30, ge=2, description="After how many days Dagster's logs and superseded records go."
+    )
+    alert_webhook: SecretStr | None = Field(
+        default=None, description="Address that gets each alert as JSON; Slack, Mattermost, Discord read it."
+    )
+    alert_email: str | None = Field(default=None, description="Whom alerts are sent to; needs the next one.")
+    alert_smtp_url: SecretStr | None = Field(
+        default=None, description="Mail server, as `smtp://user:password@host:587` or `smtps://`."
+    )
+    alert_warnings: bool = Field(default=False, description="Whether checks that only warn raise alerts too.")
+    alert_stale_minutes: int = Field(
+        default=45, ge=20, description="After how many minutes without any new minute an alert is raised."
+    )
+
     @field_validator("hourly_start")
     @classmethod
     def _whole_hour(cls, value: datetime | None) -> datetime | None:
@@ -91,6 +116,11 @@ class Settings(BaseSettings):
     def history_folder(self) -> Path:
         """Where a person puts recorded candles for the history."""
         return self.history_files or self.home / "history"
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where the daily backups are."""
+        return self.backup_dir or self.home / "backups"
 
     def exchange_host(self, exchange: str) -> str | None:
         """Base address that replaces an exchange's own; None on live."""

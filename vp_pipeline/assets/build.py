@@ -16,11 +16,13 @@ from dagster import (
 
 from vp_pipeline.assets import partitions, schedules
 from vp_pipeline.assets.aggregate import build_aggregate
+from vp_pipeline.assets.alerts import build_alerts
 from vp_pipeline.assets.candles import build_candles, retired_specs
 from vp_pipeline.assets.history import build_bar_history, build_history
 from vp_pipeline.assets.klines import build_klines
 from vp_pipeline.assets.sessions import build_session_volatility
 from vp_pipeline.assets.strategies import build_strategies
+from vp_pipeline.assets.upkeep import build_upkeep
 from vp_pipeline.assets.volume_profile import build_volume_profiles
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import PostgresIOManager
@@ -63,15 +65,29 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
         if steps:
             assets += steps
             jobs.append(job_of(steps))
+    kept = build_upkeep(settings)
+    assets += kept
+    upkeep = schedules.upkeep_job(kept)
+    jobs.append(upkeep)
+    timers.append(schedules.upkeep_schedule(upkeep))
     store = postgres or PostgresIOManager(database_url=EnvVar("VP_DATABASE_URL"))
     return Definitions(
         assets=_labelled([*assets, *retired_specs(settings)], settings.label),
         jobs=jobs,
         schedules=timers if settings.source != "replay" else [],
+        sensors=[build_alerts(settings, [job.name for job in jobs], _checks(assets))]
+        if settings.source != "replay"
+        else [],
         # As "io_manager" it stores what assets return, as "postgres" the fetching steps call it.
         resources={"io_manager": store, "postgres": store},
         executor=in_process_executor,
     )
+
+
+def _checks(assets: Sequence[AssetsDefinition]) -> list[str]:
+    """All checks, as `asset/key:check`."""
+    keys = [key for definition in assets for key in definition.check_keys]
+    return [f"{key.asset_key.to_user_string()}:{key.name}" for key in keys]
 
 
 def _labelled(

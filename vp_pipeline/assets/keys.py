@@ -14,6 +14,7 @@ TICK_JOB = "tick"
 PROFILES_JOB = "volume_profiles"
 SESSIONS_JOB = "sessions"
 REPORTS_JOB = "reports"
+UPKEEP_JOB = "upkeep"
 HISTORY_JOB = "history"
 HISTORY_KLINES_JOB = "history_klines"
 

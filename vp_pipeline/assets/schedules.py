@@ -30,6 +30,7 @@ from vp_pipeline.assets.keys import (
     REPORTS_JOB,
     SESSIONS_JOB,
     TICK_JOB,
+    UPKEEP_JOB,
     klines_job_name,
     range_tags,
 )
@@ -70,6 +71,11 @@ def history_klines_job(assets: Sequence[AssetsDefinition]) -> Job:
     return _job(HISTORY_KLINES_JOB, assets, history_klines_job.__doc__)
 
 
+def upkeep_job(assets: Sequence[AssetsDefinition]) -> Job:
+    """The daily backup, and pruning what would grow without end."""
+    return _job(UPKEEP_JOB, assets, upkeep_job.__doc__)
+
+
 def _job(name: str, assets: Sequence[AssetsDefinition], description: str | None) -> Job:
     keys = [key for definition in assets for key in definition.keys]
     return define_asset_job(name, AssetSelection.assets(*keys), description=description)
@@ -101,12 +107,21 @@ def sessions_schedule(job: Job) -> ScheduleDefinition:
 
 def reports_schedule(job: Job) -> ScheduleDefinition:
     """Every day, after the daily bars have closed."""
+    return _daily(job, "20 0 * * *", reports_schedule.__doc__)
+
+
+def upkeep_schedule(job: Job) -> ScheduleDefinition:
+    """Every day, between two ticks and far from the other daily jobs."""
+    return _daily(job, "38 2 * * *", upkeep_schedule.__doc__)
+
+
+def _daily(job: Job, cron: str, description: str | None) -> ScheduleDefinition:
     return ScheduleDefinition(
         job=job,
-        cron_schedule="20 0 * * *",
+        cron_schedule=cron,
         execution_timezone="UTC",
         default_status=DefaultScheduleStatus.RUNNING,
-        description=reports_schedule.__doc__,
+        description=description,
     )
 
 

@@ -11,7 +11,7 @@ import click
 from vp_pipeline.operations.errors import told_plainly
 from vp_pipeline.operations.place import PlaceSettings, address
 from vp_pipeline.upkeep import backup as backups
-from vp_pipeline.upkeep.servers import beside
+from vp_pipeline.upkeep.databases import addresses
 
 
 @click.command()
@@ -36,5 +36,4 @@ def backup(out: Path | None) -> None:
 def databases(settings: PlaceSettings, url: str) -> dict[str, str]:
     """Addresses of both databases, in the order of a backup."""
     given = settings.dagster_database_url
-    dagster = beside(url, backups.DAGSTER) if given is None else given.get_secret_value()
-    return {backups.DAGSTER: dagster, backups.OWN: url}
+    return addresses(url, None if given is None else given.get_secret_value())

@@ -13,8 +13,8 @@ from vp_pipeline.storage import access, embedded
 from vp_pipeline.storage.embedded import EmbeddedPostgresError
 from vp_pipeline.upkeep import restore as restoring
 from vp_pipeline.upkeep.archive import BackupError
-from vp_pipeline.upkeep.backup import DAGSTER, OWN, Manifest
-from vp_pipeline.upkeep.servers import beside
+from vp_pipeline.upkeep.backup import Manifest
+from vp_pipeline.upkeep.databases import DAGSTER, OWN, addresses
 
 
 @click.command()
@@ -31,7 +31,7 @@ def restore(file: Path, home: Path | None, url: str | None, dagster_url: str | N
         if home is not None:
             _into_folder(file, manifest, home)
         elif url is not None:
-            restoring.restore(file, manifest, {DAGSTER: dagster_url or beside(url, DAGSTER), OWN: url})
+            restoring.restore(file, manifest, addresses(url, dagster_url))
     tables = sum(len(database["tables"]) for database in manifest["databases"].values())
     click.echo(f"restored what was stored at {manifest['created']}: {tables} tables, each compared")
 

@@ -20,11 +20,9 @@ from vp_pipeline.storage.installation import source_of
 from vp_pipeline.upkeep import archive, contents, servers
 from vp_pipeline.upkeep.archive import BackupError
 from vp_pipeline.upkeep.contents import TableContents
+from vp_pipeline.upkeep.databases import DAGSTER, OWN
 
 MANIFEST = "manifest.json"
-# Databases by the name of their member. Dagster's first: what was made meanwhile is then in the data, and
-# the history lacks it, rather than the other way round.
-DAGSTER, OWN = "dagster", "vp"
 FORMAT = 1
 _NAME = re.compile(r"vp-backup-\d{8}T\d{6}Z\.tar(\.part)?")
 

@@ -13,7 +13,8 @@ from vp_pipeline.storage import migrate
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.upkeep import archive, contents, servers
 from vp_pipeline.upkeep.archive import BackupError
-from vp_pipeline.upkeep.backup import OWN, Manifest, read
+from vp_pipeline.upkeep.backup import Manifest, read
+from vp_pipeline.upkeep.databases import OWN
 
 
 def restorable(path: Path) -> Manifest:

@@ -32,6 +32,8 @@ def test_the_shipped_catalog() -> None:
         "session_volatility/btcusdt",
         "session_comparison/5m",
         "daily_returns",
+        "backup",
+        "maintenance",
         "strategies",
         "tearsheets/equal_weight",
         "tearsheets/volatility_weight",
@@ -101,14 +103,14 @@ start = 2024-01-01
 @pytest.mark.parametrize(
     ("file", "jobs"),
     [
-        (MARKETS, {"tick", "volume_profiles", "history"}),
-        (KLINES, {"klines_5m_job", "sessions", "history_klines"}),
-        (STRATEGIES, {"reports"}),
+        (MARKETS, {"tick", "volume_profiles", "history", "upkeep"}),
+        (KLINES, {"klines_5m_job", "sessions", "history_klines", "upkeep"}),
+        (STRATEGIES, {"reports", "upkeep"}),
         (
             MARKETS + KLINES + STRATEGIES,
             {
                 *("tick", "volume_profiles", "klines_5m_job", "sessions"),
-                *("reports", "history", "history_klines"),
+                *("reports", "history", "history_klines", "upkeep"),
             },
         ),
     ],

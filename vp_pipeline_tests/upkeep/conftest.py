@@ -9,7 +9,7 @@ from dagster_postgres import PostgresEventLogStorage
 
 from vp_pipeline.storage import embedded, migrate
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.upkeep.backup import DAGSTER, OWN
+from vp_pipeline.upkeep.databases import DAGSTER, OWN
 from vp_pipeline_tests.operations import installation
 
 _numbers = count(1)

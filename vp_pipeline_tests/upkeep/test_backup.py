@@ -13,7 +13,8 @@ from vp_pipeline.storage import migrate
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.upkeep import archive, backup, contents, restore, servers
 from vp_pipeline.upkeep.archive import BackupError
-from vp_pipeline.upkeep.backup import DAGSTER, MANIFEST, OWN
+from vp_pipeline.upkeep.backup import MANIFEST
+from vp_pipeline.upkeep.databases import DAGSTER, OWN
 from vp_pipeline_tests.dumps import dump
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
