@@ -45,6 +45,8 @@ if __name__ == "__main__":
     (what,) = sys.argv[1:]
     if what == "--daemon":
         well = beats()
+    elif what.startswith("http://"):
+        well = answers(what)
     else:
-        well = answers(what) if what.startswith("http://") else listens(what)
+        well = listens(what)
     sys.exit(0 if well else 1)

@@ -35,13 +35,12 @@ def build_alerts(settings: Settings, jobs: Sequence[str], checks: Sequence[str])
         name="alerts",
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=DefaultSensorStatus.RUNNING,
-        description="One alert when a check fails, a job fails or minutes are stale, and one when that is over:"
-        " to the log, and to a webhook or by e-mail if configured.",
+        description="One alert when a check fails, a job fails or minutes are stale, and one when that is"
+        " over: to the log, and to a webhook or by e-mail if configured.",
     )
     def alerts(context: SensorEvaluationContext) -> SensorResult:
-        cursor, said = evaluate(
-            settings, jobs, checks, context.cursor, datetime.now(UTC), context.log.warning
-        )
+        now = datetime.now(UTC)
+        cursor, said = evaluate(settings, jobs, checks, context.cursor, now, context.log.warning)
         return SensorResult(cursor=cursor, skip_reason=said)
 
     return alerts
@@ -81,8 +80,8 @@ def evaluate(
         except messages.DeliveryError as error:
             dead[name] = str(error)  # the rest of this channel waits for the next time too
         left.append([name, fields])
-    for error in dead.values():
-        log(f"not delivered, tried again later: {error}")
+    for reason in dead.values():
+        log(f"not delivered, tried again later: {reason}")
     summary = f"{len(still)} incidents are open" + "".join(f"; {name}" for name in sorted(still))
     return json.dumps({"open": still, "pending": left[-_MOST_PENDING:]}), summary
 

@@ -64,7 +64,7 @@ def of_minutes(url: str, now: datetime, patience: timedelta) -> dict[str, str]:
         return {}
     minutes = (now - newest) // timedelta(minutes=1)
     return {
-        "minutes": f"the newest minute of any market ended at {newest:%Y-%m-%d %H:%M} UTC, {minutes} minutes ago"
+        "minutes": f"the newest minute of any market ended at {newest:%Y-%m-%d %H:%M} UTC, {minutes} min ago"
     }
 
 

@@ -89,7 +89,7 @@ def _mail(smtp: str, to: str, subject: str, text: str) -> None:
 
 
 def _connected(smtp: str) -> smtplib.SMTP:
-    """Encrypted from the start (smtps), or as soon as the server offers it; a password never goes in clear."""
+    """Encrypted from the start (smtps), or if the server offers it; no password goes in clear."""
     parts = urlsplit(smtp)
     context = ssl.create_default_context()
     host = parts.hostname or ""

@@ -22,14 +22,12 @@ from vp_pipeline.upkeep.servers import plain
 _BATCH = 20_000
 _ENOUGH_DEAD_ROWS = 1000
 
-_IN_PROGRESS = """
-    SELECT run_id FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"""
 _BY_ID: dict[str, LiteralString] = {
-    "log rows": f"""
+    "log rows": """
 DELETE FROM event_logs WHERE id BETWEEN %(first)s AND %(last)s AND timestamp < %(before)s
 AND coalesce(dagster_event_type, '') NOT IN
     ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION', 'ASSET_WIPED', 'ASSET_CHECK_EVALUATION')
-AND run_id NOT IN ({_IN_PROGRESS})""",
+AND run_id NOT IN (SELECT run_id FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED'))""",
     "superseded materializations": """
 DELETE FROM event_logs old WHERE id BETWEEN %(first)s AND %(last)s AND timestamp < %(before)s
 AND dagster_event_type IN ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION') AND EXISTS (

@@ -27,6 +27,8 @@ _VARIABLES = {
     "sslrootcert": "PGSSLROOTCERT",
     "user": "PGUSER",
 }
+# Where a password may come from if the address has none.
+_SECRETS = frozenset({"PGPASSWORD", "PGPASSFILE"})
 # Set by every dump since PostgreSQL 17, unknown to older servers, and without meaning here.
 _NEWER_SETTING = b"SET transaction_timeout = 0;\n"
 _HEAD_LINES = 40
@@ -127,7 +129,9 @@ def _close(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(url: str | None) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("PG") or name in _SECRETS
+    }
     parts = {} if url is None else conninfo_to_dict(plain(url))
     given = {variable: str(parts[name]) for name, variable in _VARIABLES.items() if parts.get(name)}
     return {**kept, **given, "LC_ALL": "C"}

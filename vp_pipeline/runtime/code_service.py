@@ -1,0 +1,28 @@
+"""The code server where services are started one by one: `python -m vp_pipeline.runtime.code_service HOST PORT`.
+
+Every run is a process beside this server. When it starts anew, as after a power failure, no earlier run can
+be alive any more: those that claim to be are ended first, since one that is under way lets no other begin.
+Then this process becomes Dagster's server.
+"""
+
+import os
+import sys
+from datetime import UTC, datetime
+
+from dagster import DagsterInstance
+
+from vp_pipeline.runtime.dagster_service import end_interrupted_runs
+
+
+def main(host: str, port: str) -> None:
+    """End the runs that were cut off, then serve."""
+    with DagsterInstance.get() as instance:
+        for run_id in end_interrupted_runs(instance, datetime.now(UTC)):
+            print(f"ended interrupted run {run_id}", flush=True)
+    module = ["-m", "vp_pipeline.definitions", "-a", "defs", "--location-name", "vp_pipeline"]
+    command = [sys.executable, "-m", "dagster", "api", "grpc", *module, "-h", host, "-p", port]
+    os.execv(sys.executable, command)  # noqa: S606  # our own command
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
