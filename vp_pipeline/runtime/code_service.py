@@ -1,4 +1,4 @@
-"""The code server where services are started one by one: `python -m vp_pipeline.runtime.code_service HOST PORT`.
+"""The code server on its own: `python -m vp_pipeline.runtime.code_service HOST PORT`.
 
 Every run is a process beside this server. When it starts anew, as after a power failure, no earlier run can
 be alive any more: those that claim to be are ended first, since one that is under way lets no other begin.

@@ -68,7 +68,7 @@ def _post(url: str, subject: str, text: str, news: News) -> None:
     except requests.RequestException as error:
         # Not chained: its text has the address.
         raise DeliveryError(f"the webhook at {_host(url)} does not answer: {type(error).__name__}") from None
-    if not answer.ok or answer.is_redirect:
+    if answer.status_code >= 300:
         raise DeliveryError(f"the webhook at {_host(url)} answers with status {answer.status_code}")
 
 
