@@ -23,7 +23,7 @@ from vp_pipeline.settings import Settings
 if TYPE_CHECKING:
     from vp_pipeline.upkeep import messages
 
-INTERVAL_SECONDS = 120
+INTERVAL_SECONDS = 300
 # A message that nobody took for so long is no news any more, and the cursor must not grow.
 _MOST_PENDING = 100
 

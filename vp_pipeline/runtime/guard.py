@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from vp_pipeline.runtime import services, signals
-from vp_pipeline.runtime.processes import Processes, StartError, ending
+from vp_pipeline.runtime.processes import Processes, StartError, ending, shorten
 from vp_pipeline.storage import embedded
 from vp_pipeline.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
@@ -27,6 +27,8 @@ TAKES_ALONG: Mapping[str, tuple[str, ...]] = {
 # Seconds before each start of the same process, as long as it does not run for `CALM_SECONDS`.
 DELAYS = (0, 2, 5, 15, 30)
 CALM_SECONDS = 300
+# In how many looks the logs are looked at once.
+_LOGS_EVERY = 60
 
 
 class Guard:
@@ -72,7 +74,12 @@ class Guard:
             raise StartError(self._failure)
 
     def _watch(self) -> None:
+        looked = 0
         while not self._stopped.wait(1) and self._failure is None:
+            looked += 1
+            if looked % _LOGS_EVERY == 0:
+                self._processes.shorten_logs()
+                shorten(self._postgres.folder / "postgres.log")
             if not _runs(self._postmaster):
                 self._mend(POSTGRES, f"{POSTGRES} has ended", self._postgres.folder / "postgres.log")
                 continue

@@ -4,6 +4,7 @@ Here belongs what holds for any child. Which children the platform has is in `pl
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,8 @@ MARKER = "VP_CHILD_OF"
 # All is over within 10 seconds: this, as much as `_KILL_SECONDS` after it, and the database's stop.
 GRACE_SECONDS = 5.0
 _KILL_SECONDS = 2.0
+# Of each log there are at most two: the running one and the previous.
+LOG_LIMIT = 10_000_000
 
 
 class StartError(RuntimeError):
@@ -53,7 +56,8 @@ class Processes:
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
-        with log.open("wb") as output:
+        # Appending: after a log was shortened, the next line comes first.
+        with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603  # our own commands
                 command,
                 stdin=subprocess.DEVNULL,
@@ -65,6 +69,11 @@ class Processes:
         child = Child(name, process, log)
         self.children[name] = child
         return child
+
+    def shorten_logs(self, limit: int = LOG_LIMIT) -> None:
+        """Move what is in a log of more than `limit` bytes to the previous one, and begin it anew."""
+        for child in self.children.values():
+            shorten(child.log, limit)
 
     def wait(self, ready: Mapping[str, Callable[[], bool]], seconds: float = 90) -> None:
         """Wait until all the children named are ready.
@@ -101,6 +110,14 @@ class Processes:
         for child in self.children.values():
             child.process.wait()
         self.children.clear()
+
+
+def shorten(log: Path, limit: int = LOG_LIMIT) -> None:
+    """Keep a log that others append to below `limit` bytes; what it held is the previous log from now on."""
+    if log.exists() and log.stat().st_size > limit:
+        # Copied, not renamed: the process that writes has the file open.
+        shutil.copyfile(log, log.with_suffix(".previous.log"))
+        os.truncate(log, 0)
 
 
 def ending(child: Child) -> str:

@@ -112,3 +112,20 @@ def test_leftovers_of_this_folder_are_ended_and_those_of_another_are_not(tmp_pat
         for child in children:
             child.kill()
             child.wait()
+
+
+def test_a_long_log_is_shortened_while_it_is_written(processes: Processes) -> None:
+    talk = "import sys, time\nfor i in range(9): print(str(i) * 1000, flush=True); time.sleep(0.02)\n"
+    child = processes.start("talker", [sys.executable, "-c", talk + "sys.stdin.read(); print('end')"])
+    deadline = time.monotonic() + 10
+    while child.log.stat().st_size < 4000 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    processes.shorten_logs(10**6)
+    assert child.log.stat().st_size >= 4000
+    processes.shorten_logs(3000)
+    assert child.process.wait(10) == 0
+    assert child.log.with_suffix(".previous.log").read_text().startswith("000")
+    text = child.log.read_text()
+    assert text.endswith("end\n")
+    assert "\0" not in text
+    assert "000" not in text

@@ -61,10 +61,11 @@ def webhook() -> Iterator[tuple[str, type[Webhook]]]:
 
 @pytest.fixture
 def mail() -> Iterator[tuple[str, list[str]]]:
-    handler = type("Handler", (Mail,), {"got": []})
+    got: list[str] = []
+    handler = type("Handler", (Mail,), {"got": got})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield f"smtp://127.0.0.1:{server.server_address[1]}", handler.got
+        yield f"smtp://127.0.0.1:{server.server_address[1]}", got
         server.shutdown()
 
 

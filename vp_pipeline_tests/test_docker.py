@@ -1,0 +1,74 @@
+"""The compose file's promises that can be read off it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # no stubs; it comes with Dagster
+
+from vp_pipeline.settings import Settings
+
+DOCKER = Path(__file__).resolve().parent.parent / "docker"
+TEXT = (DOCKER / "compose.yaml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+EXAMPLE = (DOCKER / ".env.example").read_text()
+RASPBERRY_PI = 4096
+
+services = pytest.mark.parametrize("name", SERVICES)
+
+
+def test_only_the_proxy_publishes_ports() -> None:
+    assert [
+        name for name, service in SERVICES.items() if "ports" in service or "network_mode" in service
+    ] == ["proxy"]
+
+
+@services
+def test_every_service_comes_back_and_has_its_limits(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == ("on-failure" if name == "migrate" else "unless-stopped")
+    assert re.fullmatch(r"\d+m", service["mem_limit"])
+    assert service["logging"]["options"] == {"max-size": "5m", "max-file": "3"}
+    assert name in ("migrate", "proxy") or "healthcheck" in service
+    if name not in ("db", "proxy"):
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+
+
+def test_a_small_machine_has_room() -> None:
+    lasting = [service for name, service in SERVICES.items() if name not in ("migrate", "ddns")]
+    assert sum(int(service["mem_limit"][:-1]) for service in lasting) < 0.8 * RASPBERRY_PI
+
+
+def test_no_password_has_a_default() -> None:
+    used = re.findall(r"\$\{(\w*PASSWORD\w*)(:?[?-]?)", TEXT)
+    assert {name for name, _ in used} == {"POSTGRES_PASSWORD", "DAGSTER_PASSWORD"}
+    assert {mark for _, mark in used} == {":?"}, "nothing starts without one"
+    assert re.findall(r"^\w*PASSWORD=(.*)$", EXAMPLE, re.MULTILINE) == ["", ""]
+
+
+def test_every_variable_is_a_setting_or_explained() -> None:
+    known = {f"VP_{name.upper()}" for name in Settings.model_fields}
+    images = {"VP_IMAGE", "POSTGRES_IMAGE", "CADDY_IMAGE"}
+    explained = set(re.findall(r"^#?(\w+)=", EXAMPLE, re.MULTILINE))
+    used = set(re.findall(r"\$\{(\w+)", TEXT))
+    assert used <= known | images | explained
+    assert explained <= used
+
+
+@services
+def test_settings_are_spelled_right(name: str) -> None:
+    known = {f"VP_{field.upper()}" for field in Settings.model_fields}
+    given = {key for key in SERVICES[name].get("environment", {}) if key.startswith("VP_")}
+    others = {"VP_CODE_HOST", "VP_CODE_PORT", "VP_ADDRESS", "VP_DDNS_URL"}
+    assert given <= known | others
+
+
+def test_the_demo_changes_every_service_that_has_the_settings() -> None:
+    demo = yaml.safe_load((DOCKER / "compose.demo.yaml").read_text())["services"]
+    with_settings = {
+        name for name, service in SERVICES.items() if "VP_SOURCE" in service.get("environment", {})
+    }
+    assert with_settings == {name for name in demo if name != "sandbox"}
+    assert all(demo[name]["environment"]["VP_SOURCE"] == "sandbox" for name in with_settings)
