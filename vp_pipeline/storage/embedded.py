@@ -170,7 +170,8 @@ def _postmaster(data: Path) -> psutil.Process | None:
             f"{data}/postmaster.pid names process {number} of another user: "
             "stop it if it is a PostgreSQL server, else delete that file"
         ) from error
-    is_ours = bool(command) and Path(command[0]).name == "postgres" and str(data) in command
+    # Not the first word alone: where another processor is emulated, the emulator stands before the program.
+    is_ours = any(Path(word).name == "postgres" for word in command[:3]) and str(data) in command
     return process if is_ours else None
 
 

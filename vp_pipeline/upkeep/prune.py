@@ -43,11 +43,12 @@ AND id NOT IN (
 # In this order: what a later statement asks about is deleted by an earlier one.
 _FIRST: dict[str, LiteralString] = {
     "check results": """
-DELETE FROM asset_check_executions old WHERE create_timestamp < %(before)s AND EXISTS (
-    SELECT 1 FROM asset_check_executions newer
-    WHERE newer.asset_key = old.asset_key AND newer.check_name = old.check_name
-    AND newer.partition IS NOT DISTINCT FROM old.partition
-    AND newer.execution_status <> 'PLANNED' AND newer.id > old.id)""",
+WITH newest AS (
+    SELECT asset_key, check_name, partition, max(id) AS id FROM asset_check_executions
+    WHERE execution_status <> 'PLANNED' GROUP BY 1, 2, 3)
+DELETE FROM asset_check_executions old USING newest
+WHERE old.create_timestamp < %(before)s AND old.id < newest.id AND old.asset_key = newest.asset_key
+AND old.check_name = newest.check_name AND old.partition IS NOT DISTINCT FROM newest.partition""",
 }
 _LAST: dict[str, LiteralString] = {
     "event tags": """
