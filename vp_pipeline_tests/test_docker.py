@@ -1,6 +1,10 @@
 """The compose file's promises that can be read off it."""
 
 import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +76,31 @@ def test_the_demo_changes_every_service_that_has_the_settings() -> None:
     }
     assert with_settings == {name for name in demo if name != "sandbox"}
     assert all(demo[name]["environment"]["VP_SOURCE"] == "sandbox" for name in with_settings)
+
+
+class Answer(BaseHTTPRequestHandler):
+    """200 at /healthz, 503 elsewhere."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/healthz" else 503)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+def test_a_health_check_knows_ill_from_well() -> None:
+    def healthy(what: str) -> bool:
+        command = [sys.executable, "-IS", str(DOCKER / "healthy.py"), what]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        here = f"127.0.0.1:{server.server_port}"
+        assert healthy(f"http://{here}/healthz")
+        assert healthy(here)
+        assert not healthy(f"http://{here}/other")
+        server.shutdown()
+    assert not healthy(here)
+    assert not healthy(f"http://{here}/healthz")
