@@ -3,7 +3,8 @@
 Here belongs which of its rows go, and when. What tells that a partition was made stays for good: the newest
 materialization of every partition, and every one of an asset without partitions. What goes, once it is old:
 logs and events of runs, materializations of partitions that were made again since, results of checks that
-were judged again since, ticks, and runs of which nothing is left. A run is never deleted before its rows.
+were judged again since, whatever their partition, ticks, and runs of which nothing is left. A run is never
+deleted before its rows.
 
 The tables are Dagster's own. Their columns are those of its 1.13; a test prunes what Dagster itself wrote.
 """
@@ -44,11 +45,11 @@ AND id NOT IN (
 _FIRST: dict[str, LiteralString] = {
     "check results": """
 WITH newest AS (
-    SELECT asset_key, check_name, partition, max(id) AS id FROM asset_check_executions
-    WHERE execution_status <> 'PLANNED' GROUP BY 1, 2, 3)
+    SELECT asset_key, check_name, max(id) AS id FROM asset_check_executions
+    WHERE execution_status <> 'PLANNED' GROUP BY 1, 2)
 DELETE FROM asset_check_executions old USING newest
 WHERE old.create_timestamp < %(before)s AND old.id < newest.id AND old.asset_key = newest.asset_key
-AND old.check_name = newest.check_name AND old.partition IS NOT DISTINCT FROM newest.partition""",
+AND old.check_name = newest.check_name""",
 }
 _LAST: dict[str, LiteralString] = {
     "event tags": """
