@@ -42,7 +42,9 @@ def files(running: Running) -> dict[str, pd.DataFrame]:
 def test_every_asset_is_there(running: Running) -> None:
     assets = DagsterApi(running.dagster).assets()
     assert {asset.path[0] for asset in assets} >= {"candles", "aggregate", "volume_profile", "tearsheets"}
-    assert [asset.path for asset in assets if not asset.materialized] == []
+    # Upkeep is done by schedule, not by the main job.
+    made = [asset for asset in assets if asset.path[0] not in ("backup", "maintenance")]
+    assert [asset.path for asset in made if not asset.materialized] == []
 
 
 def test_candles_are_the_files(running: Running, files: dict[str, pd.DataFrame]) -> None:
