@@ -48,8 +48,10 @@ def touched(low: Floats, high: Floats, volume: Floats, row_size: float) -> tuple
     begin, end = bottom - first, top + 1 - first
     share = volume / (end - begin)
     rows = np.cumsum(np.bincount(begin, share, count + 1) - np.bincount(end, share, count + 1))[:-1]
-    held = np.cumsum(np.bincount(begin, minlength=count + 1) - np.bincount(end, minlength=count + 1))[:-1]
-    return first, np.where(held > 0, np.maximum(rows, 0.0), 0.0)
+    # A row that only candles without volume touch holds what rounding left of others, which is nothing.
+    traded = volume > 0
+    held = np.bincount(begin[traded], minlength=count + 1) - np.bincount(end[traded], minlength=count + 1)
+    return first, np.where(np.cumsum(held)[:-1] > 0, np.maximum(rows, 0.0), 0.0)
 
 
 def uniform(low: Floats, high: Floats, volume: Floats, row_size: float) -> tuple[int, Floats]:

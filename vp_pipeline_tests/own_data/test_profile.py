@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from vp_pipeline.analytics.price_rows import Placement
@@ -242,6 +242,12 @@ def test_no_volume_is_lost(
 
 @FEW
 @given(candle_lists, candle_lists, row_sizes, st.sampled_from(PLACEMENTS))
+@example(
+    first=[(139.125, 161.625, 150.375, 0.0), (157.75, 160.75, 157.75, 0.001)],
+    second=[(160.75, 161.5, 160.75, 0.002)],
+    size=0.1,
+    placement="touched",
+)
 def test_profiles_of_the_parts_add_up_to_that_of_the_whole(
     tmp_path: Path,
     first: list[tuple[float, ...]],
