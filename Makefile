@@ -1,6 +1,6 @@
 # The two commands of the README, and what they stand on. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format figures bench clean
+.PHONY: help setup demo up test lint format fuzz figures bench clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -51,6 +51,9 @@ format: setup ## let ruff rewrite what it can
 
 test: lint ## linters, type checker and every test (ARGS="-k profile": some tests)
 	$(VENV)/bin/pytest $(ARGS)
+
+fuzz: setup ## what reads input, on inputs that are nearly right (ARGS="--seconds 60": of each reader)
+	@$(VENV)/bin/python -m vp_pipeline_tests.fuzz $(ARGS)
 
 figures: setup ## time and memory of the platform on this machine (ARGS=--write: into the README)
 	@$(VENV)/bin/python benchmarks/figures.py $(ARGS)

@@ -5,6 +5,7 @@ but what its place in the archive says that it holds.
 """
 
 import io
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -33,6 +34,16 @@ _COLUMNS = (
 )
 _MICROSECONDS_FROM = 10**14  # as milliseconds this would be the year 5138
 _ENCRYPTED = 0x1
+# What zipfile raises over damaged files, ValueError for offsets and names that cannot be.
+_NOT_A_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+)
 
 
 class BadArchiveError(ValueError):
@@ -137,7 +148,9 @@ def _table(file: ArchiveFile, content: bytes) -> bytes:
                 raise BadArchiveError(f"{expected} unpacks to {member.file_size} bytes, more than is sound")
             with archive.open(member) as unpacked:
                 table = unpacked.read(LARGEST_TABLE + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except BadArchiveError:
+        raise
+    except _NOT_A_ZIP as error:
         raise BadArchiveError(f"it is not a whole zip file ({error})") from error
     if len(table) != member.file_size:
         raise BadArchiveError(f"{expected} does not have the size that it says")

@@ -21,6 +21,8 @@ from vp_pipeline.windows import to_ms
 
 # Refusals that pass: request timeout, too early.
 _PASSING = (408, 425)
+# No exchange counts in more digits than this.
+_MOST_DIGITS = 100
 
 
 @dataclass
@@ -111,6 +113,12 @@ class Strict:
                 raise ccxt.BadResponse(f"{self.id} HTTP {code} without candles: {body[:80]!r}")
             request.rows = max(lengths)
         return handled
+
+    def parse_precision(self, precision: str | None) -> Any:
+        """ccxt's, which writes digit by digit, and so for ever, whatever number an answer holds."""
+        if precision is not None and not abs(int(precision)) <= _MOST_DIGITS:
+            raise ccxt.BadResponse(f"{self.id}: a precision of {str(precision)[:20]} digits")
+        return super().parse_precision(precision)  # type: ignore[misc]  # in ccxt's class
 
     def parse_ohlcvs(self, ohlcvs: Any, market: Any = None, *_: Any, **__: Any) -> Any:
         """All candles of the answer, oldest first, of doubles the one with the most volume last.

@@ -13,6 +13,8 @@ from typing import TextIO
 
 from vp_pipeline.own_data.errors import DataFileError
 
+_DAMAGES = (gzip.BadGzipFile, EOFError, zlib.error)
+
 
 def csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line with its number; empty lines at the end of the file are none.
@@ -24,12 +26,9 @@ def csv_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         with _opened(path) as file:
             yield from _rows(path, file)
     except UnicodeDecodeError as error:
-        said = f"{path}, line {_undecodable_line(path)}: not UTF-8 text: save the file as UTF-8"
-        raise DataFileError(said) from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataFileError(
-            f"{path} is no complete gzip file: gzip it again, or drop .gz from its name if it is text"
-        ) from error
+        raise _not_text(path) from error
+    except _DAMAGES as error:
+        raise _damaged(path) from error
     except OSError as error:
         raise DataFileError(f"cannot read {path} ({error.strerror}): give a file you may read") from error
 
@@ -58,11 +57,21 @@ def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
         raise DataFileError(f"{path}, line {line}: not CSV ({error}): check its quotes") from error
 
 
-def _undecodable_line(path: Path) -> int:
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
+def _not_text(path: Path) -> DataFileError:
+    """The error that names the first line which is not UTF-8; of a damaged gzip file, its damage."""
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    line.decode("utf-8")
+                except UnicodeDecodeError:
+                    return DataFileError(f"{path}, line {number}: not UTF-8 text: save the file as UTF-8")
+    except _DAMAGES:
+        return _damaged(path)
     raise AssertionError(f"{path} has changed while it was read")
+
+
+def _damaged(path: Path) -> DataFileError:
+    return DataFileError(
+        f"{path} is no complete gzip file: gzip it again, or drop .gz from its name if it is text"
+    )

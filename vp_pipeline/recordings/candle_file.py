@@ -78,7 +78,9 @@ def _read(path: Path) -> pd.DataFrame:
 def _numbers(path: Path, raw: pd.DataFrame, name: str) -> Floats:
     if name not in raw.columns:
         return np.full(len(raw), np.nan)
-    values = pd.to_numeric(raw[name], errors="coerce").to_numpy(dtype=np.float64)
+    # A whole number beyond all floats stays an object, over which pandas stumbles.
+    cells = raw[name].astype("str") if pd.api.types.is_object_dtype(raw[name]) else raw[name]
+    values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)
     # An optional cell may be blank: that value was not recorded.
     wrong = ~np.isfinite(values) if name in _REQUIRED else ~np.isfinite(values) & raw[name].notna().to_numpy()
     bad = np.flatnonzero(wrong)
@@ -97,7 +99,7 @@ def _times(path: Path, column: "pd.Series[Any]") -> Times:
         bad = np.flatnonzero(column.isna())
         line = int(bad[0]) + 1 + _HEADER_LINES if bad.size else None
         raise RecordingError(path, "the open time is not a whole number; correct or remove the row", line)
-    times = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    times = pd.to_datetime(column.astype("str"), utc=True, errors="coerce", format="ISO8601")
     bad = np.flatnonzero(times.isna())
     if bad.size:
         line = int(bad[0]) + 1 + _HEADER_LINES
