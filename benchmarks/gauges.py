@@ -29,6 +29,7 @@ SERVICES = {
     "Dagster webserver": "dagster_webserver",
     "Dagster daemon": "dagster._daemon",
     "site": "vp_pipeline.cli site",
+    "poller": "vp_pipeline.cli poll",
     "sandbox exchanges": "vp_pipeline.cli sandbox",
     "supervisor": "vp_pipeline.cli demo",
 }

@@ -23,6 +23,7 @@ class LazyGroup(click.Group):
         "exchanges": "vp_pipeline.runtime.commands",
         "export": "vp_pipeline.operations.export_command",
         "migrate": "vp_pipeline.operations.migrate_command",
+        "poll": "vp_pipeline.poller.command",
         "profile": "vp_pipeline.own_data.commands",
         "restore": "vp_pipeline.operations.restore_command",
         "sandbox": "vp_pipeline.sandbox.command",

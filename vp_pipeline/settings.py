@@ -58,6 +58,13 @@ class Settings(BaseSettings):
         default=120, ge=0, le=600, description="After how many seconds a tick begins no further gap."
     )
 
+    poll_seconds: int = Field(
+        default=20,
+        ge=0,
+        le=600,
+        description="Every how many seconds (5 or more) the leads are asked between ticks; 0 is never.",
+    )
+
     history_start: date = Field(
         default=date(2021, 1, 1), description="First month of the history partitions, by any of its days."
     )
@@ -91,6 +98,13 @@ class Settings(BaseSettings):
     alert_stale_minutes: int = Field(
         default=45, ge=20, description="After how many minutes without any new minute an alert is raised."
     )
+
+    @field_validator("poll_seconds")
+    @classmethod
+    def _not_too_often(cls, value: int) -> int:
+        if 0 < value < 5:
+            raise ValueError("must be 0 or at least 5: an exchange asked more often limits our requests")
+        return value
 
     @field_validator("hourly_start")
     @classmethod
@@ -154,12 +168,19 @@ class Settings(BaseSettings):
 
 
 class UserSettings(BaseSettings):
-    """The variables that matter before a platform runs: which folder and which markets it is to have."""
+    """The variables that matter before a platform runs: its folder, its markets, and whether it polls."""
 
     model_config = SettingsConfigDict(env_prefix="VP_", frozen=True)
 
     home: Path | None = None
     markets_file: Path = SHIPPED
+    # As it is written: what it may be is checked by the platform's processes.
+    poll_seconds: str = ""
+
+    @property
+    def polls(self) -> bool:
+        """Whether the lead markets are asked between ticks."""
+        return self.poll_seconds.strip() != "0"
 
     def home_or(self, name: str) -> Path:
         """The folder set, or else `.vp/<name>` of the working directory."""

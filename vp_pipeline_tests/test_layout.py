@@ -29,6 +29,7 @@ ALLOWED = {
         "upkeep",
         "windows",
     },
+    "poller": {"catalog", "exchanges", "settings", "storage", "windows"},
     "upkeep": {"storage"},
     "operations": {"analytics", "catalog", "exchanges", "settings", "storage", "upkeep", "windows"},
     "site": {"analytics", "catalog", "figures", "settings", "storage", "windows"},

@@ -30,7 +30,7 @@ class Breaker:
     """One host's. `check` before each request, then `failed` or `succeeded`; any thread may.
 
     - A ban (418) or a Retry-After beyond our patience opens it until that moment, by our clock, for every
-      process that uses `folder`.
+      process that uses `folder`, those that run already included.
     - 403 and 451 open it for the session, which is this object's life.
     - DEAD_AFTER retryable failures in a row open it for `rest` (None: the session); one success closes it.
     """
@@ -46,7 +46,7 @@ class Breaker:
         self.path = None if folder is None else folder / f"away-{file_name(exchange, host)}"
         self._clock, self._rest = clock, rest
         self._lock = threading.Lock()
-        self._read = False
+        self._kept_at: int | None = None  # what the file said when it was read last
         self._refusal: FetchError | None = None
         self._until: float | None = None  # None: for the session
         self._dead = False
@@ -65,9 +65,7 @@ class Breaker:
             FetchError: the host must not be asked; the reason says why and until when.
         """
         with self._lock:
-            if not self._read:
-                self._read = True
-                self._remember(market)
+            self._remember(market)
             refusal = self._current()
             if refusal is not None:
                 raise replace(refusal, market=market)
@@ -128,10 +126,14 @@ class Breaker:
         return self._refusal
 
     def _remember(self, market: str) -> None:
-        """What an earlier process was told."""
+        """What another process was told, before or meanwhile."""
         if self.path is None:
             return
         try:
+            written = self.path.stat().st_mtime_ns
+            if written == self._kept_at:
+                return
+            self._kept_at = written
             kept = json.loads(self.path.read_text())
             until, reason = float(kept["until"]), str(kept["reason"])
         except (
@@ -144,4 +146,4 @@ class Breaker:
         except OSError as error:
             raise FetchError(market, f"cannot read which hosts not to ask: {error}") from error
         if self._clock() < until <= self._clock() + LONGEST_BAN.total_seconds():
-            self._refusal, self._until = FetchError(market, reason), until
+            self._refusal, self._until, self._dead = FetchError(market, reason), until, False

@@ -7,12 +7,15 @@ volume as the client says. Asking for the candles is the clients' affair.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from vp_pipeline.windows import DAY, MINUTE, Window, floor, to_ms
+
+if TYPE_CHECKING:  # a process that only needs the numbers does without its memory
+    import pandas as pd
 
 CANDLE_COLUMNS = ("open_time", "open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
 PROVISIONAL = "provisional"
@@ -41,7 +44,7 @@ class Fetched:
     still serves, None if it serves years.
     """
 
-    frame: pd.DataFrame
+    frame: "pd.DataFrame"
     window: Window
     answered: Window
     exchange_time: datetime
@@ -54,8 +57,20 @@ def settled(moment: datetime, bar: timedelta = MINUTE) -> datetime:
     return floor(moment - GRACE, bar)
 
 
-def candles_of(rows: Sequence[Row], window: Window, moment: datetime) -> pd.DataFrame:
-    """Minutes of CANDLE_COLUMNS that open within the window, and the column `provisional`.
+def candles_of(rows: Sequence[Row], window: Window, moment: datetime) -> "pd.DataFrame":
+    """Minutes of CANDLE_COLUMNS that open within the window, and the column `provisional`, as `minutes_of`.
+
+    Raises:
+        BadCandlesError: as `frame_of`.
+    """
+    values = minutes_of(rows, window, moment)
+    frame = _framed(values, CANDLE_COLUMNS)
+    frame[PROVISIONAL] = values[:, 0] >= to_ms(settled(moment))
+    return frame
+
+
+def minutes_of(rows: Sequence[Row], window: Window, moment: datetime) -> NDArray[np.float64]:
+    """Minutes of the window as numbers: one row each, CANDLE_COLUMNS with the open time in ms, in order.
 
     Provisional are the candle that is open at `moment` and those closed for less than GRACE; one of these
     without its numbers is left out, for the exchange may not have written it yet.
@@ -70,10 +85,7 @@ def candles_of(rows: Sequence[Row], window: Window, moment: datetime) -> pd.Data
     values = values[values[:, 0] <= to_ms(moment + GRACE)]  # one from the future is none
     provisional = values[:, 0] >= final_before
     whole = ~_broken(values, CANDLE_COLUMNS).any(axis=1)
-    frame = _frame(values[~provisional | whole], CANDLE_COLUMNS)
-    opens = frame["open_time"].to_numpy(dtype="datetime64[ms]").astype(np.int64)
-    frame[PROVISIONAL] = opens >= final_before
-    return frame
+    return _believed(values[~provisional | whole], CANDLE_COLUMNS)
 
 
 def _in_time(opens: NDArray[np.float64], moment: datetime) -> None:
@@ -89,7 +101,7 @@ def frame_of(
     bar: timedelta,
     moment: datetime,
     columns: Sequence[str] = CANDLE_COLUMNS,
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Rows (open time in ms first) as a frame of the window's bars closed at least GRACE before `moment`.
 
     The last of doubles is kept. Columns other than prices and volume may be missing (None, NaN).
@@ -99,7 +111,7 @@ def frame_of(
             or upside down where it cannot be.
     """
     values = _within(_numbers(rows, len(columns)), window, bar // timedelta(milliseconds=1))
-    return _frame(values[values[:, 0] < to_ms(settled(moment, bar))], columns)
+    return _framed(_believed(values[values[:, 0] < to_ms(settled(moment, bar))], columns), columns)
 
 
 def _numbers(rows: Sequence[Row], width: int) -> NDArray[np.float64]:
@@ -127,7 +139,8 @@ def _within(values: NDArray[np.float64], window: Window, bar_ms: int) -> NDArray
     return values[(opens >= to_ms(window.start)) & (opens < to_ms(window.end))]
 
 
-def _frame(values: NDArray[np.float64], columns: Sequence[str]) -> pd.DataFrame:
+def _believed(values: NDArray[np.float64], columns: Sequence[str]) -> NDArray[np.float64]:
+    """The values in order of time, of doubles the last; refused if one is none that a candle can have."""
     broken = _broken(values, columns)
     if broken.any():
         row, column = (int(position) for position in np.argwhere(broken)[0])
@@ -137,8 +150,15 @@ def _frame(values: NDArray[np.float64], columns: Sequence[str]) -> pd.DataFrame:
     if (high < low).any():
         row = int(np.argmax(high < low))
         raise BadCandlesError(f"the candle at {values[row, 0]:.0f} has its high below its low")
+    ordered = values[np.argsort(values[:, 0], kind="stable")]
+    last: NDArray[np.bool_] = np.append(np.diff(ordered[:, 0]) > 0, True)[: len(ordered)]
+    return np.asarray(ordered[last])
+
+
+def _framed(values: NDArray[np.float64], columns: Sequence[str]) -> "pd.DataFrame":
+    import pandas as pd
+
     frame = pd.DataFrame(values, columns=list(columns))
-    frame = frame.drop_duplicates("open_time", keep="last").sort_values("open_time", ignore_index=True)
     frame["open_time"] = pd.to_datetime(frame["open_time"].astype("int64"), unit="ms", utc=True)
     return frame
 

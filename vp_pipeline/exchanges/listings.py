@@ -23,14 +23,14 @@ class ListingsFile:
     def __init__(self, folder: Path, exchange: str, host: str | None) -> None:
         self.path = folder / file_name(exchange, host)
 
-    def read(self) -> Listings:
-        """What is kept and younger than a day; nothing else.
+    def read(self, *, aged: bool = False) -> Listings:
+        """What is kept and younger than a day, or with `aged` however old it is; nothing else.
 
         Raises:
             OSError: the file is there and cannot be read.
         """
         try:
-            if time.time() - self.path.stat().st_mtime > LIFETIME_SECONDS:
+            if not aged and time.time() - self.path.stat().st_mtime > LIFETIME_SECONDS:
                 return {}
             kept = json.loads(self.path.read_text())
         except (FileNotFoundError, ValueError):  # ValueError: damaged; the exchange is asked again

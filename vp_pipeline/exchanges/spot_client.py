@@ -13,12 +13,14 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import ccxt.async_support
+import numpy as np
 from ccxt import BadResponse, BadSymbol, BaseError
+from numpy.typing import NDArray
 
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.breaker import Breaker
 from vp_pipeline.exchanges.errors import FetchError, from_ccxt
-from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, settled
+from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, minutes_of, settled
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
 from vp_pipeline.exchanges.patience import USUAL, Patience
 from vp_pipeline.exchanges.second_look import absences, count_in, times_in
@@ -42,7 +44,8 @@ class SpotClient:
 
     `host`, if given, stands in for the exchange's own: a sandbox; `recorded` says that it serves a
     recording. `cache` is the folder of what outlives a process. A client serves one round of requests: a
-    failure to get the listings holds for all its markets.
+    failure to get the listings holds for all its markets. With `lists` false it never asks for them, which
+    is megabytes, and takes those in the cache, however old.
 
     Raises:
         FetchError: ccxt knows no such exchange.
@@ -56,6 +59,7 @@ class SpotClient:
         cache: Path | None = None,
         patience: Patience = USUAL,
         recorded: bool = False,
+        lists: bool = True,
     ) -> None:
         if not supported(exchange):
             raise FetchError(exchange, "ccxt knows no exchange of this id: correct it in the markets file")
@@ -64,6 +68,7 @@ class SpotClient:
         self._traits = traits_of(exchange)
         self._patience = patience
         self._recorded = recorded
+        self._lists = lists
         self._file = ListingsFile(cache, exchange, host) if cache is not None else None
         self._breaker = Breaker(cache, exchange, host)
         self._preparing = asyncio.Lock()
@@ -131,6 +136,19 @@ class SpotClient:
             raise FetchError(market, f"the answer is not candles ({error})", retryable=True) from error
         return Fetched(frame, window, answered, first, note, self._oldest(latest or first))
 
+    async def latest(self, symbol: str, window: Window) -> tuple[NDArray[np.float64], datetime]:
+        """Minutes of a window of at most a page as one request shows them, and the exchange's time.
+
+        The minutes are as `frames.minutes_of` gives them. Nothing is said of those that are not there.
+
+        Raises:
+            FetchError: as `fetch`.
+        """
+        market = f"{self.exchange} {symbol}"
+        await self._prepare(symbol, market)
+        rows, moment = await self._page(symbol, window, market)
+        return minutes_of(rows, window, moment), moment
+
     async def _whole(self, symbol: str, page: Window, market: str) -> tuple[list[Row], datetime]:
         """Rows of a page and the exchange's time, what is missing at its ends asked for again.
 
@@ -191,7 +209,7 @@ class SpotClient:
             rows: list[Row] = await self._ccxt.fetch_ohlcv(
                 symbol, "1m", since=since, limit=limit, params={"until": until}
             )
-            candles_of(rows, page, request.answer.now)  # what cannot be candles is asked for again
+            minutes_of(rows, page, request.answer.now)  # what cannot be candles is asked for again
             return rows
 
         try:
@@ -255,9 +273,11 @@ class SpotClient:
     async def _known_listings(self, market: str) -> Listings:
         """Those of the file, else the exchange's, for the symbols of the file and ours."""
         try:
-            kept = self._file.read() if self._file else {}
+            kept = self._file.read(aged=not self._lists) if self._file else {}
             if self._file is not None and kept.keys() >= set(self._symbols):
                 return kept
+            if not self._lists:
+                raise FetchError(market, "not known yet whether the exchange lists it: a tick asks", True)
             markets = await self._ask(market, Request(Answer()), self._load_markets)
             listings = chosen(markets, list(dict.fromkeys([*kept, *self._symbols])))
             if self._file is not None:

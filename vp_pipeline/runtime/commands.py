@@ -52,7 +52,8 @@ def up() -> None:
         probe = [sys.executable, "-m", "vp_pipeline.cli", "exchanges"]
         if subprocess.run(probe, check=False).returncode != 0:  # noqa: S603  # our own command
             raise click.exceptions.Exit(1)
-        _run(Options(user.home_or("live"), "live", user.markets_file.resolve()), stay=True)
+        options = Options(user.home_or("live"), "live", user.markets_file.resolve(), polls=user.polls)
+        _run(options, stay=True)
 
 
 @click.command()
@@ -139,7 +140,8 @@ def _settings(running: Platform) -> Settings:
 def _demo_options() -> Options:
     """Simulated data; the hours begin where the first bars do, so that every weekday has some."""
     first = floor(datetime.now(UTC) - main_job.FIRST_BARS, DAY)
-    return Options(UserSettings().home_or("demo"), "sandbox", first_hour=first.isoformat())
+    user = UserSettings()
+    return Options(user.home_or("demo"), "sandbox", first_hour=first.isoformat(), polls=user.polls)
 
 
 def _replay_options(folder: Path) -> Options:

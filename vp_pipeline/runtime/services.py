@@ -16,7 +16,7 @@ from vp_pipeline.runtime.ports import LOOPBACK
 from vp_pipeline.settings import Source
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SANDBOX, CODE, SITE = "sandbox", "code-server", "site"
+SANDBOX, CODE, SITE, POLLER = "sandbox", "code-server", "site", "poller"
 WEBSERVER, DAEMON = "dagster-webserver", "dagster-daemon"
 _PYTHON = [sys.executable, "-m"]
 _WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
@@ -24,13 +24,17 @@ _WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
 
 @dataclass(frozen=True)
 class Options:
-    """What distinguishes one platform from another. `replay`: the folder to replay; `first_hour`: ISO."""
+    """What distinguishes one platform from another. `replay`: the folder to replay; `first_hour`: ISO.
+
+    `polls`: whether the leads are asked between ticks, which a replay never does.
+    """
 
     home: Path
     source: Source
     markets_file: Path = SHIPPED
     replay: Path | None = None
     first_hour: str | None = None
+    polls: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def commands(options: Options, addresses: Addresses, runs_since: datetime) -> di
             *["-h", LOOPBACK, "-p", str(addresses.dagster), *_WORKSPACE],
         ],
         SITE: [*_PYTHON, "vp_pipeline.cli", "site", "--port", str(addresses.site)],
+        **({POLLER: [*_PYTHON, "vp_pipeline.cli", "poll"]} if options.polls and not options.replay else {}),
         DAEMON: [
             *[*service, "--end-runs-before", runs_since.isoformat()],
             *[code, "dagster._daemon.cli", "run", *_WORKSPACE],
