@@ -47,7 +47,7 @@ class Minutes(BaseModel):
 @router.get(HEALTH_PATH)
 def healthz(request: Request) -> dict[str, str]:
     """Whether the database answers."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         connection.execute("SELECT 1")
     return {"status": "ok"}
 
@@ -66,7 +66,7 @@ def aggregate(
     if end <= start:
         raise HTTPException(422, "end: must be after start.")
     window = Window(start.astimezone(UTC), end.astimezone(UTC))
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         found = bar_queries.stored_minutes(connection, instrument, window, MOST_ROWS + 1)
     rows: list[dict[str, Any]] = [dict(zip(Minute.model_fields, row, strict=True)) for row in found]
     more = rows.pop() if len(rows) > MOST_ROWS else None

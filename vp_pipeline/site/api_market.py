@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict
 from vp_pipeline.analytics.price_rows import Placement
 from vp_pipeline.analytics.timeframes import MINUTES, floor, resample
 from vp_pipeline.analytics.value_area import Rule
-from vp_pipeline.settings import Settings
 from vp_pipeline.site import bar_queries, status_queries
 from vp_pipeline.site.answers import (
     MOST_ROWS,
@@ -30,7 +29,7 @@ from vp_pipeline.site.database import reading
 from vp_pipeline.site.market import view_of
 from vp_pipeline.site.market_state import State
 from vp_pipeline.site.pages import now_of, settings_of
-from vp_pipeline.storage import candles
+from vp_pipeline.storage import candles, latest
 from vp_pipeline.windows import MINUTE, Window
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["market"])
@@ -90,7 +89,7 @@ def instruments(request: Request) -> Response:
     """What is aggregated, from when to when, and which market leads."""
     settings = settings_of(request)
     rows = []
-    with reading(settings) as connection:
+    with reading(request) as connection:
         for name, one in settings.catalog.instruments.items():
             stored = bar_queries.extent(connection, name)
             rows.append(
@@ -115,15 +114,16 @@ def instruments(request: Request) -> Response:
 def markets(request: Request) -> Response:
     """Every market: last minute, how long ago it closed, how much of the last day is there, why not all."""
     settings = settings_of(request)
-    rows = market_rows(settings)
+    rows = market_rows(request)
     columns = ("market", "state", "last_minute", "lag_seconds", "rows", "expected_24h", "got_24h", "reason")
     return answer(request, rows, columns, source=settings.source, label=settings.label)
 
 
-def market_rows(settings: Settings) -> list[dict[str, Any]]:
+def market_rows(request: Request) -> list[dict[str, Any]]:
     """One row a market of the markets file."""
+    settings = settings_of(request)
     now = now_of(settings)
-    with reading(settings) as connection:
+    with reading(request) as connection:
         window = status_queries.last_day(connection)
         found = status_queries.market_statuses(connection, settings.catalog.markets, window)
     return [
@@ -167,7 +167,7 @@ def candle_list(
     asked = Window(window.start, reach)
     if asked.count(MINUTE) > MOST_ROWS * 60 and MINUTES[timeframe] < 60:
         raise HTTPException(422, "limit: so many minutes are not read at once: choose a smaller limit.")
-    with reading(settings) as connection:
+    with reading(request) as connection:
         if instrument is not None:
             _known("instrument", instrument, list(settings.catalog.instruments))
             frame = bar_queries.bars(connection, instrument, asked, timeframe)
@@ -191,6 +191,22 @@ def candle_list(
         following = reach
     after = None if following is None else {"start": _stamp(following)}
     return answer(request, kept, _CANDLE, after=after, series=instrument or market, timeframe=timeframe)
+
+
+@router.get("/latest")
+@router.get("/latest.csv", include_in_schema=False)
+def latest_minutes(request: Request, instrument: _INSTRUMENT) -> Response:
+    """Minutes after the last candle, of the lead market alone: provisional, in US dollars, soon replaced.
+
+    `read_at` is when the lead was last asked, null if never; `late_seconds` later that is overdue.
+    """
+    settings = settings_of(request)
+    _known("instrument", instrument, list(settings.catalog.instruments))
+    with reading(request) as connection:
+        found = latest.read(connection, instrument)
+    nothing = latest.Latest(settings.catalog.instruments[instrument].lead, None, "not asked yet", ())
+    told = (found or nothing).as_told(settings.poll_seconds)
+    return answer(request, told.pop("minutes"), latest.Minute._fields, instrument=instrument, **told)
 
 
 @router.get("/profile")
@@ -264,7 +280,7 @@ def levels(
     settings = settings_of(request)
     _known("instrument", instrument, list(settings.catalog.instruments))
     window = _window(start, end)
-    with reading(settings) as connection:
+    with reading(request) as connection:
         found = connection.execute(
             f"SELECT {', '.join(_LEVELS)} FROM volume_profile WHERE base = %s"  # noqa: S608  # constant names
             " AND day >= %s AND day < %s ORDER BY day LIMIT %s",

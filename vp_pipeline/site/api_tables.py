@@ -12,7 +12,6 @@ from psycopg import sql
 from vp_pipeline.site.answers import PROBLEMS, USUAL_ROWS, Limit, answer, number
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
-from vp_pipeline.site.pages import settings_of
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_SUMMARY
@@ -37,7 +36,7 @@ def sessions(
     offset: Offset = 0,
 ) -> Response:
     """Volatility, volume and taker share by weekday, session and quarter of the hour, with intervals."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         series = connection.execute(
             "SELECT symbol, interval, max(day) FROM session_volatility GROUP BY 1, 2 ORDER BY 1, 2"
         ).fetchall()
@@ -63,7 +62,7 @@ def strategies(request: Request) -> Response:
     query = sql.SQL("SELECT {} FROM strategy_summary ORDER BY strategy").format(
         sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         found = connection.execute(query).fetchall()
     return answer(request, [_row(columns, row) for row in found], columns)
 
@@ -77,7 +76,7 @@ def strategy_returns(
     limit: Limit = USUAL_ROWS,
 ) -> Response:
     """Daily returns before and after costs, oldest first."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         known = _strategies(connection)
         if strategy not in known:
             raise HTTPException(
@@ -102,7 +101,7 @@ def artifact_list(
     offset: Offset = 0,
 ) -> Response:
     """Finished documents by name, newest partition first; `size` and `sha256` are those of the download."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         listed = artifacts.listing(connection)
     found = [one for one in listed if search.lower() in path_of(one).lower()]
     rows = [

@@ -26,6 +26,7 @@ from vp_pipeline.site import (
     status,
     tables,
 )
+from vp_pipeline.site.database import Readers
 from vp_pipeline.site.headers import CompressedPages, SecurityHeaders
 from vp_pipeline.site.pages import STATIC
 
@@ -64,8 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = WORKERS
     app.state.hub = live.Hub(app.state.settings)
+    app.state.readers = Readers(app.state.settings, WORKERS)
+    app.state.readers.open()
     yield
     await app.state.hub.close()
+    app.state.readers.close()
 
 
 def _hosts(settings: Settings) -> list[str]:

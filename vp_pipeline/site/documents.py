@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.headers import ARTIFACT_POLICY
-from vp_pipeline.site.pages import page, settings_of
+from vp_pipeline.site.pages import page
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.artifacts import Artifact
 from vp_pipeline.storage.connection import Connection
@@ -35,7 +35,7 @@ _ENDINGS = {
 @router.api_route("/artifacts/", methods=["GET", "HEAD"])
 def artifact_list(request: Request, search: Annotated[str, Query(max_length=200)] = "") -> Response:
     """Artifacts by name, the newest of each first; with `search` those whose path has these words in it."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         listed = artifacts.listing(connection)
     words = search.lower().split()
     found = [one for one in listed if all(word in path_of(one).lower() for word in words)]
@@ -56,7 +56,7 @@ def artifact_list(request: Request, search: Annotated[str, Query(max_length=200)
 @router.api_route("/artifacts/{path:path}", methods=["GET", "HEAD"])
 def artifact(request: Request, path: str, download: bool = False) -> Response:
     """The document; with `download`, as a file to save."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         found = locate(connection, path)
         if found is None:
             raise HTTPException(404, f"There is no artifact {path!r}.")

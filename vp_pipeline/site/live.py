@@ -1,8 +1,9 @@
 """Word of every change, to pages that are open: Postgres tells this process once, it tells all its readers.
 
-Here belongs the stream of events. An event says that an instrument changed, and its number which change that
+Here belongs the stream of events. `change` says that an instrument changed, and its number which change that
 is; what changed is for the reader to fetch. So nothing is lost by a broken connection: who comes back with
-the number it heard last is told at once if there is a newer one.
+the number it heard last is told at once if there is a newer one. `fresh` holds all minutes that a lead market
+has and no sum knows yet, for whoever comes too.
 """
 
 import asyncio
@@ -17,11 +18,12 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import StreamingResponse
 
 from vp_pipeline.settings import Settings
-from vp_pipeline.site.database import address, become_reader_async
+from vp_pipeline.site.database import address, become_reader
 from vp_pipeline.site.pages import settings_of
+from vp_pipeline.storage import latest
+from vp_pipeline.storage.latest import CHANNEL, Latest
 
 LOG = logging.getLogger(__name__)
-CHANNEL = "vp_change"
 # A stream says something at least this often, so that whatever stands between knows it is alive.
 BEAT_SECONDS = 15.0
 MOST_READERS = 1000
@@ -41,6 +43,7 @@ class Hub:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._numbers: dict[str, int] = {}
+        self._latest: dict[str, Latest] = {}
         self._away = False
         self._turned = asyncio.Event()
         self._listener: asyncio.Task[None] | None = None
@@ -56,7 +59,7 @@ class Hub:
         try:
             yield f"retry: {_RECONNECT_MS}\n\n".encode()
             await self._first.wait()
-            told, told_away = after, False
+            told, told_away, shown = after, False, None
             while not self.closed:
                 turned = self._turned
                 if self._away != told_away:
@@ -66,6 +69,10 @@ class Hub:
                 if number != told and not self._away:
                     told = number
                     yield _event("change", base, number)
+                fresh = self._latest.get(base)
+                if fresh is not None and fresh != shown and not self._away:
+                    shown = fresh
+                    yield _event("fresh", base, None, **fresh.as_told(self._settings.poll_seconds))
                 try:
                     async with asyncio.timeout(BEAT_SECONDS):
                         await turned.wait()
@@ -96,11 +103,11 @@ class Hub:
                 async with await psycopg.AsyncConnection.connect(
                     address(self._settings), autocommit=True, application_name="vp"
                 ) as connection:
-                    await become_reader_async(connection)
+                    await become_reader(connection)
                     await connection.execute(f"LISTEN {CHANNEL}")
                     attempt = 0
                     # Only now: what changes from here on is announced.
-                    await self._read_numbers(connection)
+                    await self._read(connection)
                     while not self.closed:
                         await self._wait(connection)
             except psycopg.Error as error:
@@ -115,13 +122,15 @@ class Hub:
         """For a word, or until a question has to show whether anybody is there to say it."""
         async for _ in connection.notifies(timeout=BEAT_SECONDS, stop_after=1):
             pass
-        await self._read_numbers(connection)
+        await self._read(connection)
 
-    async def _read_numbers(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    async def _read(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         cursor = await connection.execute("SELECT base, number FROM site.change")
         numbers = {str(base): int(str(number)) for base, number in await cursor.fetchall()}
-        if numbers != self._numbers or self._away or not self._first.is_set():
-            self._numbers, self._away = numbers, False
+        cursor = await connection.execute(latest.OF_ALL)
+        fresh = latest.collected(await cursor.fetchall())
+        if (numbers, fresh) != (self._numbers, self._latest) or self._away or not self._first.is_set():
+            self._numbers, self._latest, self._away = numbers, fresh, False
             self._first.set()
             self._turn()
 
@@ -144,7 +153,7 @@ async def live(request: Request, instrument: str, after: int | None = None) -> S
     )
 
 
-def _event(kind: str, base: str, number: int | None) -> bytes:
-    data = json.dumps({"instrument": base, "number": number, "at": datetime.now(UTC).isoformat()})
+def _event(kind: str, base: str, number: int | None, **more: object) -> bytes:
+    data = json.dumps({"instrument": base, "number": number, "at": datetime.now(UTC).isoformat(), **more})
     identity = "" if number is None else f"id: {number}\n"
     return f"event: {kind}\n{identity}data: {data}\n\n".encode()

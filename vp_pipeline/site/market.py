@@ -113,7 +113,7 @@ def view_of(request: Request, state: State) -> View | None:
     settings = settings_of(request)
     kept: Views = request.app.state.views
     try:
-        with reading(settings) as connection:
+        with reading(request) as connection:
             return kept.get(connection, settings, state)
     except market_state.StateError as error:
         raise HTTPException(422, str(error)) from error

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vp_pipeline.site.api_market import market_rows
-from vp_pipeline.site.pages import settings_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -90,7 +89,7 @@ def metrics(request: Request) -> Response:
     lines = counts.lines()
     lines += ["# TYPE vp_site_live_readers gauge", f"vp_site_live_readers {request.app.state.hub.readers}"]
     try:
-        rows = market_rows(settings_of(request))
+        rows = market_rows(request)
     except psycopg.Error:
         rows = None
     lines += ["# TYPE vp_database_up gauge", f"vp_database_up {int(rows is not None)}"]

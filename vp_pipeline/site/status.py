@@ -24,7 +24,7 @@ MOST_RUNS = 8
 def status(request: Request) -> Response:
     """One line a market of the markets file."""
     settings = settings_of(request)
-    with reading(settings) as connection:
+    with reading(request) as connection:
         window = status_queries.last_day(connection)
         markets = status_queries.market_statuses(connection, settings.catalog.markets, window)
         listed = artifacts.listing(connection)

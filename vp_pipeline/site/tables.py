@@ -16,7 +16,7 @@ from vp_pipeline.analytics.strategies import STRATEGIES, Performance, performanc
 from vp_pipeline.site import table_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
-from vp_pipeline.site.pages import DASH, figure_json, page, settings_of
+from vp_pipeline.site.pages import DASH, figure_json, page
 from vp_pipeline.storage import artifacts
 
 router = APIRouter(include_in_schema=False)
@@ -28,7 +28,7 @@ SESSION_HOURS = {name: f"{start:02}{DASH}{end:02}" for name, (start, end) in SES
 @router.api_route("/sessions", methods=["GET", "HEAD"])
 def sessions(request: Request, series: str | None = None) -> Response:
     """Volatility by weekday and session of one series, `series` being SYMBOL-interval."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         stored = {"-".join(key): key for key in table_queries.session_series(connection)}
         if not stored:
             return page(request, "sessions.html", series=None)
@@ -83,7 +83,7 @@ class StrategyRow:
 @router.api_route("/strategies", methods=["GET", "HEAD"])
 def strategies(request: Request) -> Response:
     """Key figures and growth of every strategy with stored returns."""
-    with reading(settings_of(request)) as connection:
+    with reading(request) as connection:
         returns = table_queries.strategy_returns(connection)
         net = table_queries.strategy_net(connection)
         summary = table_queries.strategy_summary(connection)

@@ -6,7 +6,7 @@ written at every poll, day and night: the tables are unlogged, and only what dif
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -56,6 +56,22 @@ class Latest:
     trouble: str
     minutes: tuple[Minute, ...]
 
+    def as_told(self, every_seconds: int) -> dict[str, Any]:
+        """The same as JSON has it; `late_seconds` after `read_at` the next reading is overdue."""
+        return {
+            "market": self.market,
+            "read_at": None if self.read_at is None else self.read_at.isoformat(),
+            "late_seconds": late_seconds(every_seconds),
+            "trouble": self.trouble,
+            "provisional": True,
+            "minutes": [{**one._asdict(), "open_time": one.open_time.isoformat()} for one in self.minutes],
+        }
+
+
+def late_seconds(every_seconds: int) -> int:
+    """How long after a reading the next is overdue: three may fail, each after its timeout."""
+    return 3 * every_seconds + 15
+
 
 async def horizons(
     connection: AsyncConnection, leads: Mapping[str, str], now: datetime
@@ -104,18 +120,27 @@ async def replace(
     )
     changed = gone.rowcount + written.rowcount > 0
     if changed:
-        await connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"fresh {base}"])
+        await _tell(connection, base)
     return changed
 
 
 async def note_trouble(connection: AsyncConnection, base: str, market: str, trouble: str) -> None:
-    """Say why the lead market is not read now; its minutes and the moment of their reading stay."""
-    await connection.execute(
+    """Say why the lead market is not read now; its minutes and the moment of their reading stay.
+
+    Readers are told if it was read before, or not for another reason.
+    """
+    noted = await connection.execute(
         "INSERT INTO site.lead_read (base, market, trouble) VALUES (%s, %s, %s)"
         " ON CONFLICT (base) DO UPDATE SET trouble = excluded.trouble"
         " WHERE lead_read.trouble <> excluded.trouble",
         [base, market, trouble],
     )
+    if noted.rowcount:
+        await _tell(connection, base)
+
+
+async def _tell(connection: AsyncConnection, base: str) -> None:
+    await connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"fresh {base}"])
 
 
 OF_ALL = (
@@ -142,8 +167,3 @@ def collected(rows: Sequence[tuple[Any, ...]]) -> dict[str, Latest]:
 def read(connection: Connection, base: str) -> Latest | None:
     """What is known of one instrument; None if its lead was never asked."""
     return collected(connection.execute(OF_ALL).fetchall()).get(base)
-
-
-def late(read_at: datetime | None, now: datetime, every_seconds: int) -> bool:
-    """Whether the next reading is overdue."""
-    return read_at is None or now - read_at > timedelta(seconds=3 * every_seconds + 15)

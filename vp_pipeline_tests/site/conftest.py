@@ -10,7 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from vp_pipeline.settings import Settings
+from vp_pipeline.site.database import Readers
 from vp_pipeline.site.server import listen, server
+from vp_pipeline.storage.connection import Connection
 
 MARKETS = """
 [instruments.BTC]
@@ -56,6 +58,18 @@ def settings(database_url: str, markets_file: Path) -> Settings:
 
 def make_settings(database_url: str, markets_file: Path, **changes: Any) -> Settings:
     return Settings(database_url=SecretStr(database_url), markets_file=markets_file, **changes)
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Connection]:
+    """A connection as the site has it."""
+    readers = Readers(settings, 1)
+    readers.open()
+    try:
+        with readers.reading() as connection:
+            yield connection
+    finally:
+        readers.close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import requests
 
 from vp_pipeline.settings import Settings
 from vp_pipeline.site.server import ListenError, listen
-from vp_pipeline_tests.site.conftest import make_settings, serving
+from vp_pipeline_tests.site.conftest import make_settings, reading, serving
 
 PAGES = ("/", "/sessions", "/strategies", "/artifacts/", "/status")
 NOWHERE = "postgresql://postgres@127.0.0.1:1/vp"
@@ -117,8 +117,6 @@ def test_a_database_without_tables_is_named_as_such(postgres_server: object, mar
 
 def test_the_site_cannot_write(settings: Settings) -> None:
     import psycopg
-
-    from vp_pipeline.site.database import reading
 
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), reading(settings) as connection:
         connection.execute("DELETE FROM artifact")

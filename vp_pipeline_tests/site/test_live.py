@@ -1,22 +1,24 @@
 """Word of changes: told once, within moments, after any break too; and readers that can only read."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 import pytest
 import requests
 
 from vp_pipeline.settings import Settings
-from vp_pipeline.site.database import reading
-from vp_pipeline.storage import rows
+from vp_pipeline.storage import latest, rows
 from vp_pipeline.storage.connection import transaction
+from vp_pipeline.storage.latest import Minute
 from vp_pipeline.storage.tables import AGGREGATE
 from vp_pipeline.windows import MINUTE
 from vp_pipeline_tests.site import seed
-from vp_pipeline_tests.site.conftest import serving
+from vp_pipeline_tests.site.conftest import reading, serving
 
 END = datetime(2023, 3, 12, tzinfo=UTC)
 
@@ -29,6 +31,7 @@ class Stream:
         url = f"{address}/live?instrument=BTC{query}"
         self.answer = requests.get(url, headers=headers, stream=True, timeout=10)
         self._lines = self.answer.iter_lines(chunk_size=1)
+        self.told: dict[str, Any] = {}
 
     def __iter__(self) -> Iterator[tuple[str, int | None]]:
         kind = ""
@@ -37,7 +40,8 @@ class Stream:
             if name == "event":
                 kind = value
             elif name == "data":
-                yield kind, json.loads(value)["number"]
+                self.told = json.loads(value)
+                yield kind, self.told["number"]
 
     def next(self) -> tuple[str, int | None]:
         return next(iter(self))
@@ -111,7 +115,7 @@ def test_a_cut_database_is_said_and_nothing_is_lost(address: str, database_url: 
 
 
 def _wait_for_listener(connection: psycopg.Connection[tuple[object, ...]]) -> None:
-    query = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%FROM site.change' AND state = 'idle'"
+    query = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%FROM site.lead_read%' AND state = 'idle'"
     for _ in range(100):
         if connection.execute(query).fetchone():
             return
@@ -126,6 +130,37 @@ def test_open_streams_do_not_hold_up_the_stop(settings: Settings, number: int) -
         before = time.monotonic()
     assert time.monotonic() - before < 2
     stream.answer.close()
+
+
+def test_minutes_between_ticks_reach_who_is_there_and_who_comes(address: str, database_url: str) -> None:
+    minute = Minute(END, 100.0, 102.0, 99.0, 101.0, 3.5, closed=False)
+
+    def polled(*minutes: Minute) -> None:
+        async def work() -> None:
+            async with await psycopg.AsyncConnection.connect(database_url) as connection:
+                await latest.replace(connection, "BTC", "kraken BTC/USD", minutes, datetime.now(UTC))
+
+        asyncio.run(work())
+
+    with Stream(address, f"&after={_number(database_url)}") as stream:
+        before = time.monotonic()
+        polled(minute)
+        assert stream.next()[0] == "fresh"
+        assert time.monotonic() - before < 1
+    with Stream(address) as stream:
+        stream.until("fresh")
+        [told] = stream.told["minutes"]
+        assert (told["open_time"], told["close"], told["closed"]) == (END.isoformat(), 101.0, False)
+        assert (stream.told["market"], stream.told["trouble"]) == ("kraken BTC/USD", "")
+        polled(minute._replace(close=101.5, closed=True))
+        stream.until("fresh")
+        assert [one["close"] for one in stream.told["minutes"]] == [101.5]
+    served = requests.get(f"{address}/api/v1/latest?instrument=BTC", timeout=10).json()
+    assert (served["provisional"], [row["close"] for row in served["rows"]]) == (True, [101.5])
+    never = requests.get(f"{address}/api/v1/latest?instrument=ETH", timeout=10).json()
+    assert (never["read_at"], never["rows"]) == (None, [])
+    with psycopg.connect(database_url) as connection:
+        connection.execute("TRUNCATE site.lead_minute, site.lead_read")
 
 
 def test_an_unknown_instrument_has_no_stream(address: str) -> None:

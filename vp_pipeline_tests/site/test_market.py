@@ -16,7 +16,6 @@ from vp_pipeline.analytics.timeframes import resample
 from vp_pipeline.analytics.value_area import value_area
 from vp_pipeline.settings import Settings
 from vp_pipeline.site import bar_queries, market, market_data
-from vp_pipeline.site.database import reading
 from vp_pipeline.site.market_data import View
 from vp_pipeline.site.market_state import State
 from vp_pipeline.storage import rows
@@ -24,6 +23,7 @@ from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import AGGREGATE, QUOTE_RATE
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, floor
 from vp_pipeline_tests.site import seed
+from vp_pipeline_tests.site.conftest import reading
 
 END = datetime(2023, 3, 12, 0, 7, tzinfo=UTC)
 COUNT = 3_000

@@ -1,5 +1,6 @@
 """The market page in a real browser: every control, keys, a phone, minutes that come in."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from vp_pipeline.settings import Settings
 from vp_pipeline.site.server import listen, server
+from vp_pipeline.storage import latest
 from vp_pipeline.storage.connection import transaction
+from vp_pipeline.storage.latest import Minute
 from vp_pipeline.windows import MINUTE, Window, floor
 from vp_pipeline_tests.browsers import chromium
 from vp_pipeline_tests.site import seed
@@ -88,6 +91,45 @@ def test_every_control_changes_the_view_and_the_address(visit: Visit) -> None:
     page.wait_for_url("**period=2h*")
     assert _query(page)["venue"] == [seed.KRAKEN]
     visit.was_clean()
+
+
+def test_the_leads_price_comes_between_ticks(visit: Visit, database_url: str, end: datetime) -> None:
+    minutes = [
+        Minute(end + at * MINUTE, 100.0, 102.0, 99.0, 23_456.5 + at, 3.5, closed=at == 0) for at in (0, 1)
+    ]
+
+    def polled(trouble: str = "") -> None:
+        async def work() -> None:
+            async with await psycopg.AsyncConnection.connect(database_url) as connection:
+                if trouble:
+                    await latest.note_trouble(connection, "BTC", "kraken BTC/USD", trouble)
+                else:
+                    now = datetime.now(UTC)
+                    await latest.replace(connection, "BTC", "kraken BTC/USD", minutes, now)
+
+        # Playwright's own loop runs in this thread.
+        thread = threading.Thread(target=asyncio.run, args=(work(),))
+        thread.start()
+        thread.join()
+
+    page = _opened(visit, "/?instrument=BTC&period=1h")
+    polled()
+    expect(page.locator(".now")).to_have_text("23,457.5 now, provisional")
+    expect(page.locator(".lead")).to_contain_text("since then kraken BTC/USD alone")
+    trace = "document.querySelector('.chart').data.find((one) => one.name === 'Provisional')"
+    assert page.evaluate(f"{trace}.y") == [23_456.5, 23_457.5]
+    page.get_by_role("link", name="2h", exact=True).click()
+    page.wait_for_url("**period=2h*")
+    expect(page.locator(".now")).to_have_text("23,457.5 now, provisional")
+    polled("it does not answer")
+    expect(page.locator(".lead")).to_contain_text("it does not answer")
+    page.goto(visit.address + f"/?instrument=BTC&from={end:%Y-%m-%d}T00:00&to={end:%Y-%m-%d}T12:00")
+    page.wait_for_selector(DRAWN, state="attached")
+    expect(page.locator(".now")).to_have_text("23,457.5 now, provisional")
+    assert not page.evaluate(f"!!{trace}")
+    visit.was_clean()
+    with transaction(database_url) as connection:
+        connection.execute("TRUNCATE site.lead_minute, site.lead_read")
 
 
 def test_dates_of_ones_own(visit: Visit, end: datetime) -> None:

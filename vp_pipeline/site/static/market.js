@@ -7,6 +7,7 @@
   const STALE_MS = 30 * 60000;
   let asked = 0;
   let live = null;
+  let fresh = null; // what the lead market has after the last candle
   let refreshAt = 0;
   let timer = null;
   let retry = 1000;
@@ -54,6 +55,7 @@
     for (const id of open) next.querySelector(`#${id}`)?.setAttribute("open", "");
     if (focus && !editing) next.querySelector(focus)?.focus();
     age();
+    provisional();
   }
 
   function mark(element) {
@@ -84,6 +86,45 @@
     place.classList.toggle("warn", stale);
   }
 
+  // Minutes of the lead alone that no candle has yet: another kind of line, and said to be provisional.
+  function provisional() {
+    const chart = view()?.querySelector(".chart");
+    if (!chart?.data || fresh?.instrument !== view().dataset.instrument) return;
+    const minutes = since();
+    const data = chart.data.filter((trace) => trace.name !== "Provisional");
+    if (minutes.length && view().hasAttribute("data-follows")) {
+      data.push({
+        type: "scatter", mode: "lines+markers", name: "Provisional", showlegend: false,
+        x: minutes.map((one) => one.open_time.slice(0, 16)),
+        y: minutes.map((one) => one.close),
+        line: { color: "#0072B2", width: 1.4, dash: "dot" },
+        marker: { color: "#0072B2", size: minutes.map((_, at) => (at === minutes.length - 1 ? 7 : 3)) },
+        hovertemplate: `%{x|%H:%M}<br>%{y:,.2f}<br>${fresh.market} alone, provisional<extra></extra>`,
+      });
+    }
+    window.drawChart(chart, { data, layout: chart.layout });
+    lead();
+  }
+
+  // Those after the candles that are shown, which a tick may have brought meanwhile.
+  function since() {
+    const end = new Date(view().querySelector("[data-end]")?.dataset.end ?? Infinity);
+    return fresh.minutes.filter((one) => new Date(one.open_time) >= end);
+  }
+
+  // The lead's price, or how long it has not been read and why.
+  function lead() {
+    if (fresh?.instrument !== view()?.dataset.instrument) return;
+    const { market, read_at, late_seconds, trouble } = fresh;
+    const newest = since().at(-1);
+    const late = !read_at || Date.now() - new Date(read_at) > late_seconds * 1000;
+    const read = read_at ? `last read ${read_at.slice(11, 19)} UTC` : "not read yet";
+    const price = newest?.close.toLocaleString("en", { maximumFractionDigits: newest.close >= 10 ? 2 : 4 });
+    view().querySelector(".now").textContent = newest && !late ? `${price} now, provisional` : "";
+    view().querySelector(".lead").textContent =
+      late || trouble ? `${market} ${read}${trouble && `: ${trouble}`}` : newest ? `since then ${market} alone, ${read}` : "";
+  }
+
   function words(ms) {
     const minutes = Math.floor(ms / 60000);
     if (minutes < 1) return "less than a minute";
@@ -106,6 +147,7 @@
       say("");
       if (Number(event.lastEventId) !== Number(view().dataset.number)) soon();
     });
+    source.addEventListener("fresh", (event) => { fresh = JSON.parse(event.data); provisional(); });
     source.addEventListener("away", () => say("The database does not answer; what is shown may be old."));
     source.addEventListener("back", () => say(""));
     source.addEventListener("error", () => {
@@ -197,7 +239,7 @@
     key();
   });
 
-  setInterval(age, 5000);
+  setInterval(() => { age(); lead(); }, 5000);
   age();
   if (view().hasAttribute("data-follows") || view().dataset.instrument) listen();
 })();
