@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # no stubs; it comes with Dagster
 
+from vp_pipeline.operations.place import PlaceSettings
 from vp_pipeline.settings import Settings
 
 DOCKER = Path(__file__).resolve().parent.parent / "docker"
 TEXT = (DOCKER / "compose.yaml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (DOCKER / ".env.example").read_text()
+PASSWORDS = ("POSTGRES_PASSWORD", "WRITER_PASSWORD", "READER_PASSWORD", "DAGSTER_PASSWORD")
 RASPBERRY_PI = 4096
 
 services = pytest.mark.parametrize("name", SERVICES)
@@ -47,9 +49,17 @@ def test_a_small_machine_has_room() -> None:
 
 def test_no_password_has_a_default() -> None:
     used = re.findall(r"\$\{(\w*PASSWORD\w*)(:?[?-]?)", TEXT)
-    assert {name for name, _ in used} == {"POSTGRES_PASSWORD", "DAGSTER_PASSWORD"}
+    assert {name for name, _ in used} == set(PASSWORDS)
     assert {mark for _, mark in used} == {":?"}, "nothing starts without one"
-    assert re.findall(r"^\w*PASSWORD=(.*)$", EXAMPLE, re.MULTILINE) == ["", ""]
+    assert re.findall(r"^\w*PASSWORD=(.*)$", EXAMPLE, re.MULTILINE) == [""] * len(PASSWORDS)
+
+
+def test_no_service_has_the_password_of_a_greater_role() -> None:
+    owners = {name for name, one in SERVICES.items() if "${POSTGRES_PASSWORD" in str(one)}
+    assert owners == {"db", "migrate"}
+    site = str(SERVICES["site"])
+    assert "${READER_PASSWORD" in site
+    assert "${WRITER_PASSWORD" not in site
 
 
 def test_every_variable_is_a_setting_or_explained() -> None:
@@ -63,7 +73,7 @@ def test_every_variable_is_a_setting_or_explained() -> None:
 
 @services
 def test_settings_are_spelled_right(name: str) -> None:
-    known = {f"VP_{field.upper()}" for field in Settings.model_fields}
+    known = {f"VP_{field.upper()}" for field in Settings.model_fields | PlaceSettings.model_fields}
     given = {key for key in SERVICES[name].get("environment", {}) if key.startswith("VP_")}
     others = {"VP_CODE_HOST", "VP_CODE_PORT", "VP_ADDRESS", "VP_DDNS_URL"}
     assert given <= known | others

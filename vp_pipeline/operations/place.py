@@ -34,6 +34,8 @@ class PlaceSettings(UserSettings):
     exchange_url: AnyHttpUrl | None = None
     source: Source | None = None
     hourly_start: datetime | None = None
+    writer_password: SecretStr | None = None
+    reader_password: SecretStr | None = None
 
     @property
     def folder(self) -> Path:

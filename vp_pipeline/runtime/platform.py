@@ -20,7 +20,7 @@ from vp_pipeline.runtime import platform_file, ports, services, signals
 from vp_pipeline.runtime.guard import Guard
 from vp_pipeline.runtime.processes import Processes, StartError, end_all
 from vp_pipeline.runtime.services import Addresses, Options
-from vp_pipeline.storage import embedded, installation, migrate
+from vp_pipeline.storage import embedded, installation, migrate, roles
 from vp_pipeline.storage.connection import transaction
 
 __all__ = ["Options", "Platform", "running"]
@@ -62,10 +62,8 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Platform]
         with signals.held_back():
             postgres = embedded.start(home / "postgres")
             stack.callback(_undisturbed, postgres.stop)
-        variables = services.environment(
-            options, home, addresses, postgres.url("vp"), postgres.url("dagster")
-        )
-        processes = Processes(home, variables)
+        variables = services.environment(options, home, addresses, postgres)
+        processes = Processes(home, variables, services.differing(postgres))
         stack.callback(_undisturbed, processes.stop)
         _start(options, home, addresses, postgres, processes)
         platform_file.write(home, variables)
@@ -89,14 +87,17 @@ def _start(
     """Start the processes, those first that take longest, and prepare the databases meanwhile."""
     commands = services.commands(options, addresses, datetime.now(UTC))
     services.make_dagster_home(home)
-    for name in (services.CODE, services.SANDBOX):
-        if name in commands:
-            processes.start(name, commands.pop(name))
     try:
+        roles.create(postgres.url("postgres"), {})
+        for name in (services.CODE, services.SANDBOX):
+            if name in commands:
+                processes.start(name, commands.pop(name))
         migrate.create_database(postgres.url("dagster"))
+        roles.hand_over(postgres.url("dagster"))
         processes.start(services.WEBSERVER, commands.pop(services.WEBSERVER))
         migrate.create_database(postgres.url("vp"))
         migrate.upgrade(postgres.url("vp"))
+        roles.grant(postgres.url("vp"))
         with transaction(postgres.url("vp")) as connection:
             installation.claim(connection, options.source)
     except installation.MixedSourcesError as error:

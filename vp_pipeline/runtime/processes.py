@@ -44,16 +44,18 @@ class Child:
 
 @dataclass
 class Processes:
-    """All children of one platform, by name."""
+    """All children of one platform, by name; `differing` has variables of single ones, None for none."""
 
     home: Path
     environment: Mapping[str, str]
+    differing: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     children: dict[str, Child] = field(default_factory=dict)
 
     def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a child in a session of its own, so that Ctrl-C reaches us alone and we decide the order."""
         log = self.home / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        variables = {**self.environment, **self.differing.get(name, {}), MARKER: str(self.home)}
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
         # Appending: after a log was shortened, the next line comes first.
@@ -63,7 +65,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**self.environment, MARKER: str(self.home)},
+                env={key: value for key, value in variables.items() if value is not None},
                 start_new_session=True,
             )
         child = Child(name, process, log)

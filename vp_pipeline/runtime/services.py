@@ -14,6 +14,8 @@ from pathlib import Path
 from vp_pipeline.catalog import SHIPPED
 from vp_pipeline.runtime.ports import LOOPBACK
 from vp_pipeline.settings import Source
+from vp_pipeline.storage.embedded import EmbeddedPostgres
+from vp_pipeline.storage.roles import READER, WRITER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SANDBOX, CODE, SITE, POLLER = "sandbox", "code-server", "site", "poller"
@@ -63,9 +65,9 @@ class Addresses:
 
 
 def environment(
-    options: Options, home: Path, addresses: Addresses, database_url: str, dagster_database_url: str
+    options: Options, home: Path, addresses: Addresses, postgres: EmbeddedPostgres
 ) -> dict[str, str]:
-    """The environment of all children, based on this process's own."""
+    """The environment of all children, based on this process's own; they may write rows."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     optional = {"VP_EXCHANGE_URL": addresses.sandbox_url, "VP_HOURLY_START": options.first_hour}
     return {
@@ -78,15 +80,20 @@ def environment(
         "VP_CODE_HOST": LOOPBACK,
         "VP_CODE_PORT": str(addresses.code),
         # What Dagster logs can be made again: it need not wait for the disk at every event.
-        "VP_DAGSTER_DATABASE_URL": dagster_database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+        "VP_DAGSTER_DATABASE_URL": postgres.url("dagster", WRITER).replace("://", "+psycopg2://", 1)
         + "&options=-c%20synchronous_commit%3Doff",
         "VP_DAGSTER_URL": addresses.dagster_url,
-        "VP_DATABASE_URL": database_url,
+        "VP_DATABASE_URL": postgres.url("vp", WRITER),
         "VP_HOME": str(home),
         "VP_MARKETS_FILE": str(options.markets_file),
         "VP_SITE_URL": addresses.site_url,
         "VP_SOURCE": options.source,
     }
+
+
+def differing(postgres: EmbeddedPostgres) -> dict[str, dict[str, str | None]]:
+    """Variables that single children have instead, None for none: the site only reads, and not Dagster's."""
+    return {SITE: {"VP_DATABASE_URL": postgres.url("vp", READER), "VP_DAGSTER_DATABASE_URL": None}}
 
 
 def commands(options: Options, addresses: Addresses, runs_since: datetime) -> dict[str, list[str]]:

@@ -64,10 +64,10 @@ class EmbeddedPostgres:
     folder: Path
     sockets: Path
 
-    def url(self, database: str) -> str:
-        """Connection address of a database, as psycopg takes it."""
+    def url(self, database: str, role: str = "postgres") -> str:
+        """Connection address of a database, as psycopg takes it; by default its owner's."""
         # The port is said, or libpq would take it from PGPORT.
-        return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self.sockets))}&port=5432"
+        return f"postgresql://{role}@/{quote(database, safe='')}?host={quote(str(self.sockets))}&port=5432"
 
     def stop(self) -> None:
         """Break off all sessions, write everything to disk and wait until that is done.

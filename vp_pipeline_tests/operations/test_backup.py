@@ -92,6 +92,31 @@ def test_migrate_makes_both_databases(postgres_server: embedded.EmbeddedPostgres
             connection.execute("DROP DATABASE IF EXISTS migrated_dagster")
 
 
+def test_migrate_makes_roles_that_log_in_with_their_passwords(
+    postgres_server: embedded.EmbeddedPostgres,
+) -> None:
+    url, dagster = postgres_server.url("shared"), postgres_server.url("shared_dagster")
+    variables = {"VP_DATABASE_URL": url, "VP_DAGSTER_DATABASE_URL": dagster, "VP_SOURCE": "sandbox"}
+    query = "SELECT rolname, rolcanlogin, rolsuper, rolpassword ~ '^SCRAM-SHA-256' FROM pg_authid"
+    try:
+        result = vp("migrate", **variables, VP_WRITER_PASSWORD="of the writer")
+        assert "one is set without the other" in result.output
+        result = vp("migrate", **variables, VP_WRITER_PASSWORD="same", VP_READER_PASSWORD="same")
+        assert "the same as VP_WRITER_PASSWORD" in result.output
+        result = vp("migrate", **variables, VP_WRITER_PASSWORD="of the writer", VP_READER_PASSWORD="another")
+        assert result.exit_code == 0, result.output
+        assert "another" not in result.output
+        with psycopg.connect(url) as connection:
+            found = connection.execute(f"{query} WHERE rolname ~ '^vp_' ORDER BY 1").fetchall()
+        assert found == [("vp_reader", True, False, True), ("vp_writer", True, False, True)]
+        with psycopg.connect(postgres_server.url("shared_dagster", "vp_writer")) as connection:
+            connection.execute("CREATE TABLE runs (one int)")
+    finally:
+        with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
+            for name in ("shared", "shared_dagster"):
+                connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
 def test_migrate_waits_no_longer_than_told() -> None:
     result = vp("migrate", "--wait", "1", VP_DATABASE_URL="postgresql://127.0.0.1:1/vp")
     assert result.exit_code == 1
