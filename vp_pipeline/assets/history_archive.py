@@ -45,7 +45,7 @@ async def needed(
         published = await client.checksum(month)
         if published is not None:
             if published != known.get(month.path):
-                archived = await client.fetch(month)
+                archived = await client.fetch(month, published)
                 if archived is not None:
                     yield archived
             return
@@ -57,6 +57,6 @@ async def needed(
     checksums = await asyncio.gather(*(client.checksum(day) for day in days))
     for day, published in zip(days, checksums, strict=True):
         if published is not None and published != known.get(day.path):
-            archived = await client.fetch(day)
+            archived = await client.fetch(day, published)
             if archived is not None:
                 yield archived

@@ -36,7 +36,9 @@ from vp_pipeline.windows import DAY, MINUTE, Window, floor
 KNOWN = ("got", "exchange-empty")
 SETTLED = (*KNOWN, "unfetchable")
 # Minutes of a market in one round of requests, which is committed as a whole.
-ROUND = 7 * DAY
+ROUND = 14 * DAY
+# Pieces of a round that are asked for side by side: enough that an exchange's limit is what is waited for.
+_AT_ONCE = 5
 
 
 @dataclass
@@ -187,7 +189,7 @@ class SpotHistory:
         while asked:
             rounds = {load.number: pieces(left[load.number], _page(load), ROUND) for load in asked}
             wanted = {(load.market.exchange, load.market.symbol): rounds[load.number] for load in asked}
-            outcomes = await spot.fetch_all(wanted, hosts, cache)
+            outcomes = await spot.fetch_all(wanted, hosts, cache, at_once=_AT_ONCE)
             answers = {
                 load.number: Answers(
                     load.market, rounds[load.number], outcomes[load.market.exchange, load.market.symbol]

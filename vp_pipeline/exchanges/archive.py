@@ -70,8 +70,11 @@ class ArchiveClient:
             except FetchError as error:
                 await self._pause(error, attempt)
 
-    async def fetch(self, file: ArchiveFile) -> Archived | None:
+    async def fetch(self, file: ArchiveFile, published: str | None = None) -> Archived | None:
         """A file, parsed only after its bytes have the published checksum; None if there is none (yet).
+
+        `published` is its checksum if it has just been asked for; a file that has changed since is asked for
+        again with the new one.
 
         Raises:
             FetchError: the archive could not be asked, or the file is not what it should be.
@@ -80,7 +83,7 @@ class ArchiveClient:
         while True:
             attempt += 1
             try:
-                return await self._fetch(file)
+                return await self._fetch(file, published if attempt == 1 else None)
             except FetchError as error:
                 await self._pause(error, attempt)
 
@@ -91,8 +94,8 @@ class ArchiveClient:
             raise error
         await asyncio.sleep(pause)
 
-    async def _fetch(self, file: ArchiveFile) -> Archived | None:
-        published = await self._checksum(file)
+    async def _fetch(self, file: ArchiveFile, published: str | None) -> Archived | None:
+        published = published or await self._checksum(file)
         content = await self._get(file, file.path, _LARGEST_FILE) if published is not None else None
         if published is None or content is None:
             return None

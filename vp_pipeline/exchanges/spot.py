@@ -28,6 +28,7 @@ async def fetch_all(
     patience: Patience = USUAL,
     seconds: float | None = None,
     recorded: bool = False,
+    at_once: int = 1,
 ) -> dict[Market, list[Outcome]]:
     """Fetch the windows of each (exchange, symbol), in their order; exchanges and markets side by side.
 
@@ -35,23 +36,31 @@ async def fetch_all(
     if a failure concerns the whole host, or if `seconds` are over: no window but a first is begun then.
     `hosts` stand in for the exchanges' own; `cache` is the folder of what outlives a process. An exchange
     whose clock is ahead of the others' is taken at theirs. `recorded` exchanges will never know more of a
-    minute than they do: one that shows no candle of a market at all is believed.
+    minute than they do: one that shows no candle of a market at all is believed. `at_once` windows of a
+    market are asked for side by side, within the exchange's limit of requests.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     outcomes: dict[Market, list[Outcome]] = {market: [] for market in wanted}
     ahead: dict[str, timedelta] = {}
 
+    async def one_window(client: SpotClient, symbol: str, window: Window) -> Outcome:
+        try:
+            return await client.fetch(symbol, window)
+        except FetchError as error:
+            return error
+
     async def one_market(client: SpotClient, market: Market) -> None:
-        for window in wanted[market]:
-            done = outcomes[market]
+        done, windows = outcomes[market], wanted[market]
+        for first in range(0, len(windows), at_once):
             if done and deadline is not None and time.monotonic() >= deadline:
                 return
-            try:
-                done.append(await client.fetch(market[1], window))
-            except FetchError as error:
-                done.append(error)
-                if len(done) == 1 or client.closed_to_us:
-                    return
+            some = windows[first : first + at_once]
+            done += await asyncio.gather(*(one_window(client, market[1], window) for window in some))
+            if isinstance(done[0], FetchError):
+                del done[1:]
+                return
+            if client.closed_to_us and any(isinstance(outcome, FetchError) for outcome in done[first:]):
+                return
 
     async def one_exchange(exchange: str) -> None:
         markets = [market for market in wanted if market[0] == exchange]

@@ -10,12 +10,14 @@ from typing import Any
 import ccxt.async_support
 import pytest
 
+from vp_pipeline.exchanges import spot
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.patience import Patience
 from vp_pipeline.exchanges.spot_client import SpotClient
 from vp_pipeline.exchanges.traits import TRAITS
 from vp_pipeline.sandbox.generator import GeneratedSource
+from vp_pipeline.windows import MINUTE, Window
 from vp_pipeline_tests.exchanges.conftest import ONCE
 from vp_pipeline_tests.exchanges.worlds import WINDOW, World, fetch_all, one_market_each, run
 
@@ -47,6 +49,44 @@ def test_an_unknown_exchange_concerns_itself_alone(source: GeneratedSource) -> N
             assert isinstance(refused, FetchError)
             assert str(refused).startswith(f"ftx {symbol}: ccxt knows no exchange of this id: correct it")
             assert not refused.retryable
+
+    run(source, work)
+
+
+@pytest.mark.parametrize("failing", [None, 0, 2])
+def test_windows_side_by_side_are_as_one_after_the_other(
+    failing: int | None, source: GeneratedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = list(WINDOW.split(12 * MINUTE))
+    under_way: list[Window] = []
+    most = 0
+    fetch = SpotClient.fetch
+
+    async def watched(self: SpotClient, symbol: str, window: Window) -> Fetched:
+        nonlocal most
+        under_way.append(window)
+        most = max(most, len(under_way))
+        try:
+            await asyncio.sleep(0)
+            if failing is not None and window == windows[failing]:
+                raise FetchError(symbol, "no")
+            return await fetch(self, symbol, window)
+        finally:
+            under_way.remove(window)
+
+    monkeypatch.setattr(SpotClient, "fetch", watched)
+
+    async def work(here: World) -> None:
+        nonlocal most
+        key = ("bybit", "BTC/USDT")
+        told = []
+        for at_once in (1, 3):
+            most = 0
+            found = (await spot.fetch_all({key: windows}, here.hosts, None, ONCE, at_once=at_once))[key]
+            assert most == at_once
+            told.append([(o.window, len(o.frame)) if isinstance(o, Fetched) else o.reason for o in found])
+        assert told[0] == told[1]
+        assert len(told[0]) == (1 if failing == 0 else len(windows))
 
     run(source, work)
 
