@@ -42,7 +42,7 @@ _MICROSECONDS_FROM = datetime(2025, 1, 1, tzinfo=UTC)
 # When a file appears, counted from the end of what it holds.
 _DAILY_AFTER = timedelta(hours=3)
 _MONTHLY_AFTER = timedelta(days=2)
-_CACHED_FILES = 24
+_CACHED_BYTES = 64 << 20
 _KNOWN_DIGESTS = 10_000
 # In a revised file every so manieth candle has more volume than before.
 _REVISED_EVERY = 7
@@ -160,7 +160,7 @@ class Archive:
     def _keep(self, path: str, content: bytes) -> None:
         self._files[path] = content
         self._digests[path] = hashlib.sha256(content).hexdigest()
-        if len(self._files) > _CACHED_FILES:
+        while len(self._files) > 1 and sum(map(len, self._files.values())) > _CACHED_BYTES:
             self._files.popitem(last=False)
         if len(self._digests) > _KNOWN_DIGESTS:
             self._digests.popitem(last=False)
