@@ -58,8 +58,8 @@ fuzz: setup ## what reads input, on inputs that are nearly right (ARGS="--second
 figures: setup ## time and memory of the platform on this machine (ARGS=--write: into the README)
 	@$(VENV)/bin/python benchmarks/figures.py $(ARGS)
 
-bench: setup ## every ratio the project claims (ARGS=--large: sizes of the goals; ARGS=--write: into docs)
+bench: setup ## every ratio the project claims, in one report (ARGS=--quick: small sizes; ARGS="kde reads": these alone)
 	@$(VENV)/bin/python benchmarks/report.py $(ARGS)
 
 clean: ## remove what the commands made, demos and replays included; the live platform's data in .vp/live stay
-	rm -rf $(VENV) .uv .vp/demo .vp/replay-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .uv .vp/bench .vp/demo .vp/replay-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

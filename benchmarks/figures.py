@@ -160,7 +160,8 @@ def measure() -> str:
             lines += ticks(DagsterApi(dagster), server, code_server)
             lines += documents(site, server)
     table = "\n".join(f"| {name} | {value} |" for name, value in lines)
-    return f"Measured on {machine()}.\n\n| figure | value |\n|---|---|\n{table}"
+    units = "memory as PSS, where both are shown (RSS)"
+    return f"Measured on {machine()}; {units}.\n\n| figure | value |\n|---|---|\n{table}"
 
 
 def machine() -> str:
@@ -175,7 +176,7 @@ def machine() -> str:
     model = models[-1] if models else platform.processor()
     return (
         f"{model}, {platform.machine()}, {psutil.cpu_count()} cores, {gigabytes:.0f} GiB, "
-        f"{platform.system()}, Python {platform.python_version()}; memory as PSS, where both are shown (RSS)"
+        f"{platform.system()}, Python {platform.python_version()}"
     )
 
 

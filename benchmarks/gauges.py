@@ -133,7 +133,7 @@ def watch_worker(code_server: psutil.Process, known: set[int]) -> Worker:
         while new[0].status() != psutil.STATUS_ZOMBIE:
             times = new[0].cpu_times()
             cpu = times.user + times.system
-            rss = max(rss, new[0].memory_info().rss, _high_water(new[0].pid))
+            rss = max(rss, new[0].memory_info().rss, high_water(new[0].pid))
             time.sleep(0.02)
     return Worker(cpu, rss)
 
@@ -144,7 +144,7 @@ def _is_run(process: psutil.Process, known: set[int]) -> bool:
     return False
 
 
-def _high_water(pid: int) -> float:
+def high_water(pid: int) -> float:
     """The kernel's own record of the largest RSS, where there is one."""
     with suppress(OSError):
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())

@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from claims import Ratio, tell
 
 from vp_pipeline.analytics.placement import Floats, uniform
 
 ROW_SIZES = (1.0, 10.0, 100.0)
+GOAL, GOAL_PASSES = 70.0, 5.0
 
 
 def candles(n: int) -> tuple[Floats, Floats, Floats]:
@@ -67,6 +69,11 @@ def line(row_size: float, n: int, of_loop: int, repeat: int) -> str:
     for row, amount in loop(*few, row_size).items():
         expected[row - first] = amount
     difference = np.abs(rows - expected).max() / expected.max()
+    what = f"volume by price of {n:,} candles, rows of {row_size:g}"
+    tell(
+        Ratio(what, "a Python loop", own * n / 1e9, by_loop * n / 1e9, goal=GOAL),
+        Ratio(what, "one pass over memory", own * n / 1e9, passing * n / 1e9, kind="limit", goal=GOAL_PASSES),
+    )
     return (
         f"| {row_size:g} | {own:.1f} | {by_loop:.0f} | {by_loop / own:.0f} | {passing:.1f} |"
         f" {own / passing:.1f} | {difference:.0e} |"

@@ -1,7 +1,7 @@
 """What the benchmarks of the database share: a server of their own, made-up candles, the document's table."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,8 +29,8 @@ DOCUMENT_INSERT = "INSERT INTO prices VALUES (%s, %s, %s, %s, %s, %s, %s)"
 
 
 @contextmanager
-def database() -> Iterator[tuple[str, list[int]]]:
-    """A fresh database with our schema and the document's table, and the numbers of its markets.
+def database(markets: int = MARKETS) -> Iterator[tuple[str, list[int]]]:
+    """A fresh database with our schema, the document's table and a bare one, and the numbers of its markets.
 
     The server has the settings of the platform's own, but for autovacuum, which would run at times of its own
     choosing; tables are vacuumed where a benchmark says so. Commits are durable.
@@ -46,7 +46,8 @@ def database() -> Iterator[tuple[str, list[int]]]:
             migrate.upgrade(url)
             with transaction(url) as connection:
                 connection.execute(DOCUMENT_TABLE)
-                names = [("exchange", f"M{number}/USD") for number in range(MARKETS)]
+                connection.execute("CREATE TABLE bare (LIKE prices)")
+                names = [("exchange", f"M{number}/USD") for number in range(markets)]
                 numbers = sorted(market_ids(connection, names).values())
             yield url, numbers
         finally:
@@ -81,6 +82,17 @@ def made_up(market: int, window: Window) -> pd.DataFrame:
 def records(market: int, frame: pd.DataFrame) -> list[tuple[Any, ...]]:
     """The same candles as the document's script has them."""
     return list(frame.assign(market_id=market)[list(COLUMNS)].itertuples(index=False, name=None))
+
+
+def lines(rows: Sequence[tuple[Any, ...]]) -> bytes:
+    """Records as COPY takes them."""
+    return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
+
+
+def raw_copy(url: str, content: bytes) -> None:
+    """The limit of writing: ready-made lines into a table without a key, in one durable transaction."""
+    with transaction(url) as connection, connection.cursor().copy("COPY bare FROM STDIN") as copy:
+        copy.write(content)
 
 
 def fill(url: str, numbers: list[int], count: int) -> None:

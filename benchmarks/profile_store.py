@@ -15,10 +15,12 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import psycopg
+from claims import Point, Ratio, tell
 from made_up import START, database
 
 from vp_pipeline.analytics.price_rows import PriceRows, volume_by_price
@@ -30,6 +32,8 @@ from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
 
 ROW_SIZE = 10.0
 CHUNK = 30 * DAY
+GOAL, GOAL_YEARS = 500.0, 10
+WHOLE = "whole years, all venues"
 
 
 def venue_candles(seed: int, window: Window, first: float) -> pd.DataFrame:
@@ -112,14 +116,35 @@ def check_same(stored: Traded, direct: PriceRows) -> None:
         raise AssertionError(f"the two ways differ by {apart} of {other.total}")
 
 
-def measure(url: str, numbers: list[int], window: Window, runs: int) -> None:
+def raw_copy(connection: Connection) -> None:
+    """The limit of whole years: what is stored of them, as the server copies it out."""
+    rows = "SELECT * FROM profile WHERE level = 'year' AND market_id = 0"
+    with connection.cursor().copy(f"COPY ({rows}) TO STDOUT (FORMAT binary)".encode()) as copy:
+        for _ in copy:
+            pass
+
+
+def grow(connection: Connection, numbers: list[int], window: Window) -> None:
+    """Tell the report how both ways grow with the years that are asked for."""
+    for years in (1, 2, 5, 10):
+        part = Window(window.start, window.start.replace(year=window.start.year + years))
+        if part.end <= window.end:
+            quick = timed(5, partial(profiles.total, connection, "BTC", part))
+            slow = timed(1, partial(from_candles, connection, numbers, part))
+            tell(
+                Point("profile from the store", "years", years, quick),
+                Point("profile from candles", "years", years, slow),
+            )
+
+
+def measure(url: str, numbers: list[int], window: Window, years: int, runs: int) -> None:
     """Print the table."""
     odd = Window(window.start + 17 * HOUR + 23 * MINUTE, window.end - 40 * DAY - 5 * HOUR - 11 * MINUTE)
     with transaction(url) as connection:
         check_same(profiles.total(connection, "BTC", odd), from_candles(connection, numbers, odd))
         slow = timed(min(runs, 2), lambda: from_candles(connection, numbers, odd))
         ways: dict[str, Callable[[], object]] = {
-            "whole years, all venues": lambda: profiles.total(connection, "BTC", window),
+            WHOLE: lambda: profiles.total(connection, "BTC", window),
             "odd minutes, all venues": lambda: profiles.total(connection, "BTC", odd),
             "odd minutes, by venue": lambda: profiles.profile(connection, "BTC", odd),
         }
@@ -128,6 +153,13 @@ def measure(url: str, numbers: list[int], window: Window, runs: int) -> None:
         for name, way in ways.items():
             quick = timed(max(runs, 5), way)
             print(f"| {name} | {quick * 1000:.1f} | {slow / quick:,.0f} |")
+            what = f"profile of {years} years, {name}"
+            goal = GOAL if years >= GOAL_YEARS else None
+            tell(Ratio(what, "reading its candles", quick, slow, goal=goal))
+            if way is ways[WHOLE]:
+                limit = timed(max(runs, 5), lambda: raw_copy(connection))
+                tell(Ratio(what, "raw COPY of its years", quick, limit, kind="limit"))
+        grow(connection, numbers, window)
 
 
 def sizes(url: str, venues: int, years: float, seconds: float) -> None:
@@ -163,7 +195,7 @@ def main() -> None:
         quotes, seconds = fill(url, options.venues, window)
         rows = options.venues * window.count(MINUTE)
         print(f"{options.years} years of {options.venues} venues: {rows:,} candles, rows of {ROW_SIZE:g}.")
-        measure(url, list(quotes), window, options.runs)
+        measure(url, list(quotes), window, options.years, options.runs)
         sizes(url, options.venues, options.years, seconds)
 
 

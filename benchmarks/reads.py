@@ -4,11 +4,13 @@
 - A year of one market, with the columns that the document has, against psycopg2's fetchall of the same
   rows from the same table.
 - A year with all columns, and all that is stored of a market in blocks, for their memory.
+- The limit of both: the server's binary COPY of the same rows, whose bytes are thrown away.
 
 Each is read in a process of its own, which connects, reads a minute to warm up, and then tells its median
 time and by how much its memory peaked above what it had before (resident, as the kernel counts it). The
 database is in the page cache, as far as it fits. A year needs 525,600 minutes a market, so 6 million rows:
-with fewer the year is what there is.
+with fewer the year is what there is. Each process takes turns of its own: all ways are measured one after the
+other in one run, on the same tables.
 
 Run it with `python benchmarks/reads.py [--rows N] [--runs N]`. Of 10 million rows the document's way needs
 about 8 GB.
@@ -20,7 +22,7 @@ import re
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,12 +30,14 @@ from pathlib import Path
 
 import psycopg
 import psycopg2
+from claims import Ratio, tell
 from made_up import COLUMNS, MARKETS, START, database, fill, minutes
 
 from vp_pipeline.storage import candles
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
 
 YEAR = 365 * DAY
+GOAL_ROWS, GOAL_HOURS, GOAL_YEAR, MOST_MEMORY = 9_000_000, 10_000.0, 7.0, 100e6
 _STATUS = Path("/proc/self/status")
 
 
@@ -41,7 +45,7 @@ _STATUS = Path("/proc/self/status")
 class Reading:
     rows: int
     seconds: float
-    megabytes: float
+    bytes: float
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,28 @@ def psycopg2_year(task: Task) -> Callable[[], int]:
     return _fetched(task, query, [task.numbers[0], window.start, window.end])
 
 
+def copied(length: timedelta, markets: int) -> Callable[[Task], Callable[[], int]]:
+    """The raw COPY of the document's columns."""
+
+    def prepared(task: Task) -> Callable[[], int]:
+        connection = psycopg.connect(task.url)
+        window, numbers = task.last(length), ", ".join(map(str, task.numbers[:markets]))
+        rows = f"FROM candle WHERE market_id IN ({numbers})"
+        rows += f" AND open_time >= '{window.start}' AND open_time < '{window.end}'"
+        command = f"COPY (SELECT {', '.join(COLUMNS)} {rows}) TO STDOUT (FORMAT binary)"
+
+        def read() -> int:
+            with connection.cursor() as cursor:
+                with cursor.copy(command.encode()) as copy:
+                    for _ in copy:
+                        pass
+                return cursor.rowcount
+
+        return read
+
+    return prepared
+
+
 def _fetched(task: Task, query: str, arguments: list[object]) -> Callable[[], int]:
     connection = psycopg2.connect(task.url)
     connection.cursor().execute("SELECT 1")
@@ -117,6 +143,8 @@ WAYS: dict[str, Callable[[Task], Callable[[], int]]] = {
     "a year, psycopg2": psycopg2_year,
     "a year, all columns, ours": year_all_columns,
     "all of a market in blocks, ours": blocks,
+    "last 4 hours, raw COPY": copied(4 * HOUR, MARKETS),
+    "a year, raw COPY": copied(YEAR, 1),
 }
 
 
@@ -129,16 +157,34 @@ def take(task: Task) -> Reading:
         started = time.perf_counter()
         rows = read()
         times.append(time.perf_counter() - started)
-    return Reading(rows, statistics.median(times), high_water() - before)
+    return Reading(rows, statistics.median(times), max(high_water() - before, resource.getpagesize()))
 
 
 def high_water() -> float:
-    """The most memory this process ever had resident, in MB."""
+    """The most memory this process ever had resident, in bytes."""
     if _STATUS.exists():
         # Linux counts in ru_maxrss also what the process that started this one had.
         found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
-        return int(found[1]) * 1024 / 1e6 if found else 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        return int(found[1]) * 1024 if found else 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def ratios(found: dict[str, Reading], rows: int) -> Iterator[Ratio]:
+    """What the report is told; goals are those of the large table."""
+    large = rows >= GOAL_ROWS
+    for ours, theirs, against, goal in (
+        ("last 4 hours, ours", "everything, document's", "SELECT of everything", GOAL_HOURS),
+        ("a year, ours", "a year, psycopg2", "psycopg2's fetchall", GOAL_YEAR),
+    ):
+        what = f"reading {ours.removesuffix(', ours')} from {rows:,} rows"
+        own, other = found[ours], found[theirs]
+        limit = found[ours.removesuffix("ours") + "raw COPY"]
+        yield Ratio(what, against, own.seconds, other.seconds, goal=goal if large else None)
+        yield Ratio(f"{what}: memory", against, own.bytes, other.bytes, "B")
+        yield Ratio(what, "raw COPY", own.seconds, limit.seconds, kind="limit")
+    for way in (way for way in found if way.endswith("ours")):
+        what = f"reading {way.removesuffix(', ours')} from {rows:,} rows: memory"
+        yield Ratio(what, "what was set", found[way].bytes, MOST_MEMORY, "B", "limit", 1.0)
 
 
 def main() -> None:
@@ -157,14 +203,9 @@ def main() -> None:
     print(f"{end * MARKETS:,} rows in the table\n")
     print("| read | rows | time | peak of memory |\n|---|---:|---:|---:|")
     for way, reading in found.items():
-        print(
-            f"| {way} | {reading.rows:,} | {reading.seconds * 1000:,.1f} ms | +{reading.megabytes:,.0f} MB |"
-        )
-    for ours, theirs in (
-        ("last 4 hours, ours", "everything, document's"),
-        ("a year, ours", "a year, psycopg2"),
-    ):
-        print(f"\n{theirs} / {ours}: {found[theirs].seconds / found[ours].seconds:,.1f}")
+        taken, memory = f"{reading.seconds * 1000:,.1f} ms", f"+{reading.bytes / 1e6:,.0f} MB"
+        print(f"| {way} | {reading.rows:,} | {taken} | {memory} |")
+    tell(*ratios(found, end * MARKETS))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ profiles; its time is that of the whole page, chart and tables included, asked b
 before. Both have the same closes and volumes, in the page cache; the document's table has no index.
 
 Medians of `--runs`; the document's way runs once, and its density over a million rows and more is timed on a
-part of them and multiplied, as its cost is proportional (it says so then).
+part of them and multiplied, as its cost is proportional (it says so then). The limit is the same bytes
+through a plain socket.
 
 Run it with `python benchmarks/site.py [--rows N] [--runs N]`.
 """
@@ -23,7 +24,9 @@ import pandas as pd
 import psycopg
 import psycopg2
 import requests
+import sockets
 import uvicorn
+from claims import Ratio, tell
 from made_up import MARKETS, START, database
 from pydantic import SecretStr
 from scipy import stats
@@ -52,6 +55,7 @@ symbol = "BTC/USD"
 _BLOCK = 30 * DAY
 _SAMPLES = 500
 _PART = 1_000_000
+GOALS, GOAL_ROWS = {"1h": 1.0, "all": 500.0}, 5_000_000
 
 
 def main() -> None:
@@ -65,15 +69,20 @@ def main() -> None:
         thread = threading.Thread(target=running.run, args=([listener],))
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        print(f"{arguments.rows:,} minutes")
+        print(f"{arguments.rows:,} minutes\n")
         print("| period | site | first document's | ratio |\n|---|---:|---:|---:|")
         try:
             for period, length in (("1h", HOUR), ("1d", DAY), ("1y", 365 * DAY), ("all", None)):
                 page(running, address, period)
                 ours = statistics.median(page(running, address, period) for _ in range(arguments.runs))
                 theirs, note = document(url, arguments.rows, length)
-                ratio = theirs / ours
-                print(f"| {period} | {ours * 1e3:.0f} ms | {theirs * 1e3:,.0f} ms{note} | {ratio:,.1f} |")
+                what = f"page of {period} of {arguments.rows:,} minutes"
+                goal = GOALS.get(period) if arguments.rows >= GOAL_ROWS else None
+                one = Ratio(what, "the document's page", ours, theirs, goal=goal)
+                content = requests.get(address, params={"period": period}, timeout=60).content
+                limit = statistics.median(sockets.transfer(content) for _ in range(arguments.runs))
+                tell(one, Ratio(what, "its bytes by a plain socket", ours, limit, kind="limit"))
+                print(f"| {period} | {ours * 1e3:.0f} ms | {theirs * 1e3:,.0f} ms{note} | {one.ratio:,.1f} |")
         finally:
             running.should_exit = True
             thread.join()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from claims import Ratio, tell
 
 from vp_pipeline.analytics.assessment import assess
 from vp_pipeline.analytics.backtest import backtest
@@ -25,7 +26,8 @@ RUNS = 5
 
 def main() -> None:
     """Print a line for each length of history."""
-    print(f"{'days':>6} {'quantstats':>11} {'our page':>9} {'with figures':>13} {'ratio':>6} {'ratio':>6}")
+    print("| days | quantstats | our page | ratio | with its figures | ratio |")
+    print("|---:|---:|---:|---:|---:|---:|")
     for days in (1096, 3287):
         print(measured(days))
 
@@ -51,23 +53,29 @@ def measured(days: int) -> str:
         assess(tested, benchmark, trials)
         page()
 
-    theirs = median(lambda: quantstats_html(tested.net.rename("own"), benchmark, "t"))
-    ours, all_ours = median(page), median(whole)
+    def report() -> None:
+        quantstats_html(tested.net.rename("own"), benchmark, "t")
+
+    theirs, ours, all_ours = medians(report, page, whole)
+    tell(
+        Ratio(f"page of a tearsheet of {days:,} days", "quantstats", ours, theirs),
+        Ratio(f"tearsheet of {days:,} days with its figures", "quantstats", all_ours, theirs),
+    )
     return (
-        f"{days:>6} {theirs:>9.2f} s {1000 * ours:>6.0f} ms {1000 * all_ours:>10.0f} ms"
-        f" {theirs / ours:>6.1f} {theirs / all_ours:>6.1f}"
+        f"| {days:,} | {theirs:.2f} s | {1000 * ours:.0f} ms | {theirs / ours:.1f}"
+        f" | {1000 * all_ours:.0f} ms | {theirs / all_ours:.1f} |"
     )
 
 
-def median(run: Callable[[], object]) -> float:
-    """Seconds, after a first run that is not counted."""
-    run()
-    times = []
-    for _ in range(RUNS):
-        begin = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+def medians(*ways: Callable[[], object]) -> list[float]:
+    """Seconds by turns, after a first turn that is not counted."""
+    times: list[list[float]] = [[] for _ in ways]
+    for _ in range(RUNS + 1):
+        for taken, way in zip(times, ways, strict=True):
+            begin = time.perf_counter()
+            way()
+            taken.append(time.perf_counter() - begin)
+    return [statistics.median(taken[1:]) for taken in times]
 
 
 if __name__ == "__main__":
