@@ -50,7 +50,7 @@ format: setup ## let ruff rewrite what it can
 	$(VENV)/bin/ruff format .
 
 test: lint ## linters, type checker and every test (ARGS="-k profile": some tests)
-	$(VENV)/bin/pytest $(ARGS)
+	$(VENV)/bin/pytest --numprocesses=2 $(ARGS)
 
 fuzz: setup ## what reads input, on inputs that are nearly right (ARGS="--seconds 60": of each reader)
 	@$(VENV)/bin/python -m vp_pipeline_tests.fuzz $(ARGS)

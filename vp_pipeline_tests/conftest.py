@@ -1,6 +1,7 @@
 """Fixtures every test folder shares; those of one folder live beside its tests."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from itertools import count
@@ -14,6 +15,14 @@ from vp_pipeline.storage import embedded, migrate
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 _numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_signal_stays_blocked() -> Iterator[None]:
+    """Whatever is started later in this process would inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +59,15 @@ def database_url(postgres_server: embedded.EmbeddedPostgres) -> Iterator[str]:
     yield url
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares fixtures stays in one process: a file, and all of `e2e`. The longest begin first."""
+    for item in items:
+        folder, file = item.path.parent, item.path
+        item.add_marker(pytest.mark.xdist_group(folder.name if folder.name == "e2e" else str(file)))
+    items.sort(key=lambda item: item.get_closest_marker("platform") is None)
 
 
 def _forbid_skip(report: pytest.CollectReport | pytest.TestReport) -> None:
