@@ -40,13 +40,16 @@ def plan(
     if window.end <= now:
         return plain
     follow(connection, list(markets), window.start)
+    begun = followed_since(connection, list(markets))
+    again = settings.refetch_minutes * MINUTE
     ends = ledger.frontier(connection, list(markets))
     unknown = ledger.unknown(connection, list(markets))
     wanted: Wanted = {}
     for number, market in markets.items():
-        recent = _recent(window, ends.get(number), settings.refetch_minutes * MINUTE)
+        recent = _recent(window, ends.get(number), again)
         page = traits_of(market.exchange).page * MINUTE
-        wanted[number] = [recent, *_pieces(unknown.get(number, []), recent, page)]
+        gaps = [_with_young(gap, begun[number], again) for gap in unknown.get(number, [])]
+        wanted[number] = [recent, *_pieces(gaps, recent, page)]
     return wanted
 
 
@@ -69,6 +72,11 @@ def _recent(window: Window, known_until: datetime | None, again: timedelta) -> W
     if known_until is None or known_until < window.start - HOUR:
         return window
     return Window(min(window.start, known_until - again), window.end)
+
+
+def _with_young(gap: Window, begun: datetime, again: timedelta) -> Window:
+    """The gap and the minutes before it, which were young when they were fetched and not asked for since."""
+    return Window(min(gap.start, max(begun, gap.start - again)), gap.end)
 
 
 def _pieces(unknown: Sequence[Window], recent: Window, page: timedelta) -> Iterator[Window]:

@@ -196,6 +196,24 @@ def test_numbers_revised_after_the_close_are_replaced_and_counted(simulated: Sim
     assert told == (len(changed),)
 
 
+def test_numbers_revised_before_a_gap_are_asked_for_again_with_it(simulated: Simulated) -> None:
+    simulated.faults({"exchange": "htx", "kind": "revised", "minutes": 5})
+    simulated.tick(START + QUARTER)
+    simulated.faults({"exchange": "htx", "kind": "status", "status": 503})
+    simulated.tick(START + 2 * QUARTER)
+    simulated.faults()
+    simulated.tick(START + 5 * QUARTER)
+    simulated.assert_true(Window(START, START + 5 * QUARTER - MINUTE))
+
+
+def test_numbers_revised_before_an_outage_are_asked_for_again_after_it(simulated: Simulated) -> None:
+    simulated.faults(*({"exchange": m.split()[0], "kind": "revised", "minutes": 5} for m in LIVE))
+    simulated.tick(START + QUARTER)
+    simulated.faults()
+    simulated.tick(START + 4 * HOUR)
+    simulated.assert_true(Window(START, START + 4 * HOUR - MINUTE))
+
+
 @pytest.mark.parametrize("seconds", [-7200, -90, 40, 7200])
 def test_an_exchange_whose_clock_is_off_spoils_nothing(simulated: Simulated, seconds: int) -> None:
     simulated.faults({"exchange": "binance", "kind": "skew", "seconds": seconds})
