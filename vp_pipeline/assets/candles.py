@@ -85,7 +85,9 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
         clocks.turn_clock(settings, window.end + GRACE)
         selected = [market for key, market in markets.items() if key in context.selected_asset_keys]
         asked = _ask(settings, postgres.database_url, selected, window)
-        now = intake.exchange_time(asked.values())
+        # The ledger speaks of no minute that has not begun here: where few exchanges answer, one whose
+        # clock is ahead would have it say that minutes to come have no candle.
+        now = min(intake.exchange_time(asked.values()), clocks.now(settings))
         with transaction(postgres.database_url) as connection:
             stored = intake.keep(connection, asked, now, final=settings.source == "replay")
             told = _hours(connection, stored, window)

@@ -51,9 +51,15 @@ class Answers:
 
 
 def exchange_time(answers: Iterable[Answers]) -> datetime:
-    """What time most exchanges say it is; ours if none says. One whose clock is off cannot move it."""
-    times = [fetched.exchange_time for answer in answers for fetched in answer.fetched]
-    return median_low(times) if times else datetime.now(UTC)
+    """What time most exchanges say it is, each with one voice; ours if none says. One whose clock is off
+    cannot move it as long as two others answer.
+    """
+    times: dict[str, datetime] = {}
+    for answer in answers:
+        for fetched in answer.fetched:
+            said = times.get(answer.market.exchange, fetched.exchange_time)
+            times[answer.market.exchange] = min(said, fetched.exchange_time)
+    return median_low(times.values()) if times else datetime.now(UTC)
 
 
 def keep(

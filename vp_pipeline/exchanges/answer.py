@@ -14,10 +14,14 @@ _LONGEST_SECONDS = 365 * 86_400
 
 @dataclass
 class Answer:
-    """The last response to a request; all None as long as there is none."""
+    """The last response to a request; all None as long as there is none.
+
+    `ahead` is how far the exchange's clock was ahead of ours when the response came.
+    """
 
     status: int | None = None
     exchange_time: datetime | None = None
+    ahead: timedelta | None = None
     stay_away_until: datetime | None = None
 
     def note(self, status: int, headers: Mapping[str, str]) -> None:
@@ -26,11 +30,12 @@ class Answer:
         sent, retry_after = fields.get("date"), fields.get("retry-after")
         self.status = status
         self.exchange_time = _instant(sent) if sent is not None else None
+        self.ahead = None if self.exchange_time is None else self.exchange_time - datetime.now(UTC)
         self.stay_away_until = _retry_time(retry_after, self.now) if retry_after is not None else None
 
     def forget(self) -> None:
         """Make ready for another attempt."""
-        self.status = self.exchange_time = self.stay_away_until = None
+        self.status = self.exchange_time = self.ahead = self.stay_away_until = None
 
     @property
     def stay_away(self) -> timedelta | None:

@@ -4,7 +4,7 @@ An exchange whose Date runs ahead of the others' would have its open candles tak
 that have not begun for minutes without a trade.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from statistics import median
@@ -17,19 +17,24 @@ _TOLERATED = timedelta(seconds=5)
 _FEWEST = 3
 
 
-def too_far_ahead(ahead: Mapping[str, timedelta]) -> dict[str, timedelta]:
-    """By how much exchanges' clocks run ahead of the median; `ahead` is each one's lead over ours.
+def usual_lead(ahead: Iterable[timedelta]) -> timedelta | None:
+    """How far the exchanges' clocks are ahead of ours, in the middle of each one's.
 
-    With fewer than three exchanges nobody can tell who is wrong, and none is said to be.
+    None with fewer than three exchanges: nobody can tell who is wrong.
     """
-    if len(ahead) < _FEWEST:
-        return {}
-    middle = timedelta(seconds=median(lead.total_seconds() for lead in ahead.values()))
-    return {exchange: lead - middle for exchange, lead in ahead.items() if lead - middle > _TOLERATED}
+    leads = [lead.total_seconds() for lead in ahead]
+    return None if len(leads) < _FEWEST else timedelta(seconds=median(leads))
 
 
-def set_back(fetched: Fetched, lead: timedelta) -> Fetched:
-    """The same answer by a clock that is `lead` behind: what it had closed later is provisional again."""
+def set_back(fetched: Fetched, usual: timedelta) -> Fetched:
+    """The same answer by the clock of most exchanges, if its own is ahead of it: what had closed by its own
+    alone is provisional again.
+
+    Each answer is judged by itself, since behind one address there may be servers whose clocks differ.
+    """
+    lead = fetched.ahead - usual
+    if lead <= _TOLERATED:
+        return fetched
     moment = fetched.exchange_time - lead
     start, end = fetched.answered.start, min(fetched.answered.end, settled(moment))
     frame = fetched.frame.assign(**{PROVISIONAL: fetched.frame["open_time"] >= end})

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from vp_pipeline.exchanges.clocks import set_back, too_far_ahead
+from vp_pipeline.exchanges.clocks import set_back, usual_lead
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.patience import USUAL, Patience
@@ -80,13 +80,10 @@ async def fetch_all(
     async with asyncio.TaskGroup() as group:
         for exchange in dict.fromkeys(exchange for exchange, _ in wanted):
             group.create_task(one_exchange(exchange))
-    wrong = too_far_ahead(ahead)
+    usual = usual_lead(ahead.values())
+    if usual is None:
+        return outcomes
     return {
-        (exchange, symbol): [
-            set_back(outcome, wrong[exchange])
-            if exchange in wrong and isinstance(outcome, Fetched)
-            else outcome
-            for outcome in results
-        ]
-        for (exchange, symbol), results in outcomes.items()
+        market: [set_back(outcome, usual) if isinstance(outcome, Fetched) else outcome for outcome in results]
+        for market, results in outcomes.items()
     }

@@ -112,6 +112,7 @@ class SpotClient:
         rows: list[Row] = []
         first: datetime | None = None
         latest: datetime | None = None
+        ahead = self.ahead
         served_from, answered_from = window.start, window.end
         # Newest page first: its answer tells the exchange's time, and so what is too old to ask for.
         for page in reversed(list(window.split(self._traits.page * MINUTE))):
@@ -120,11 +121,13 @@ class SpotClient:
             if self._ccxt.ahead is not None and self._ccxt.milliseconds() <= to_ms(page.start):
                 continue  # nothing has opened there yet
             page = Window(max(page.start, served_from), page.end)
-            fetched, moment = await self._whole(symbol, page, market)
+            fetched, answer = await self._whole(symbol, page, market)
+            moment = answer.now
             rows += fetched
             served_from = max(served_from, self._oldest(moment) or served_from)
             answered_from = min(max(page.start, served_from), window.end)
             # What was open when the newest candles came may have closed since.
+            ahead = answer.ahead if first is None else ahead
             first, latest = first or moment, moment
         first = first or from_ms(self._ccxt.milliseconds())
         answered = Window(answered_from, max(answered_from, min(window.end, settled(first))))
@@ -134,7 +137,8 @@ class SpotClient:
             frame = candles_of(rows, Window(answered_from, window.end), first)
         except BadCandlesError as error:
             raise FetchError(market, f"the answer is not candles ({error})", retryable=True) from error
-        return Fetched(frame, window, answered, first, note, self._oldest(latest or first))
+        oldest = self._oldest(latest or first)
+        return Fetched(frame, window, answered, first, note, oldest, ahead or timedelta(0))
 
     async def latest(self, symbol: str, window: Window) -> tuple[NDArray[np.float64], datetime]:
         """Minutes of a window of at most a page as one request shows them, and the exchange's time.
@@ -146,17 +150,18 @@ class SpotClient:
         """
         market = f"{self.exchange} {symbol}"
         await self._prepare(symbol, market)
-        rows, moment = await self._page(symbol, window, market)
-        return minutes_of(rows, window, moment), moment
+        rows, answer = await self._page(symbol, window, market)
+        return minutes_of(rows, window, answer.now), answer.now
 
-    async def _whole(self, symbol: str, page: Window, market: str) -> tuple[list[Row], datetime]:
-        """Rows of a page and the exchange's time, what is missing at its ends asked for again.
+    async def _whole(self, symbol: str, page: Window, market: str) -> tuple[list[Row], Answer]:
+        """Rows of a page and the answer that brought them, what is missing at its ends asked for again.
 
         A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
         absence is believed when a request for exactly it brings nothing, right after the exchange has shown
         a candle that is known to be there.
         """
-        rows, moment = await self._page(symbol, page, market)
+        rows, answer = await self._page(symbol, page, market)
+        moment = answer.now
         final = page.intersect(Window(EPOCH, settled(moment)))
         oldest = self._oldest(moment)
         if oldest is not None:
@@ -171,7 +176,7 @@ class SpotClient:
             if count_in(found, gap):  # caught: from here on nothing is too short to be doubted
                 absent += absences(found, gap, least=MINUTE)
         self._note(symbol, rows, final)
-        return rows, moment
+        return rows, answer
 
     def _note(self, symbol: str, rows: Sequence[Row], final: Window) -> None:
         """Keep the newest final candle of this answer as one that is known to be there."""
@@ -199,8 +204,8 @@ class SpotClient:
             reason = f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC"
             raise FetchError(market, f"{reason}: not believed while that is so recent", True)
 
-    async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], datetime]:
-        """Rows of a page, as far back as they are served, and the exchange's time."""
+    async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], Answer]:
+        """Rows of a page, as far back as they are served, and what else the answer says."""
         request = Request(Answer(), candles=True)
 
         async def candles() -> list[Row]:
@@ -220,9 +225,9 @@ class SpotClient:
             if oldest is None or request.answer.status != 400 or page.start >= oldest:
                 raise
             if page.end <= oldest:
-                return [], request.answer.now
+                return [], request.answer
             return await self._page(symbol, Window(oldest, page.end), market)
-        return rows, request.answer.now
+        return rows, request.answer
 
     def _oldest(self, moment: datetime | None) -> datetime | None:
         """The first minute served at that moment, if not all are."""

@@ -17,7 +17,6 @@ import ccxt
 
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.traits import Extras
-from vp_pipeline.windows import to_ms
 
 # Refusals that pass: request timeout, too early.
 _PASSING = (408, 425)
@@ -78,9 +77,8 @@ class Strict:
         request = current_request.get(None)
         if request is not None:
             request.answer.note(code, response_headers)
-            if request.answer.exchange_time is not None:
-                ahead_ms = to_ms(request.answer.exchange_time) - time.time_ns() // 1_000_000
-                self.ahead = timedelta(milliseconds=ahead_ms)
+            if request.answer.ahead is not None:
+                self.ahead = request.answer.ahead
         return super().on_rest_response(code, reason, url, method, response_headers, *rest)  # type: ignore[misc]  # in ccxt's class
 
     def handle_errors(

@@ -214,6 +214,29 @@ def test_numbers_revised_before_an_outage_are_asked_for_again_after_it(simulated
     simulated.assert_true(Window(START, START + 4 * HOUR - MINUTE))
 
 
+def test_one_of_two_exchanges_that_answers_from_the_future_spoils_nothing(simulated: Simulated) -> None:
+    down: list[dict[str, object]] = [
+        {"exchange": market.split()[0], "kind": "status", "status": 503}
+        for market in MARKETS
+        if not market.startswith(("okx", "binance"))
+    ]
+    okx_down = [{"exchange": "okx", "kind": "status", "status": 503}]
+    simulated.tick(START + QUARTER)
+    simulated.faults(*okx_down)
+    simulated.tick(START + 2 * QUARTER)
+    # A gap makes okx answer twice, and with two voices more often than the other.
+    simulated.faults(
+        *down, {"exchange": "okx", "market": "BTC/USDT", "kind": "skew", "seconds": 7200, "count": 2}
+    )
+    simulated.tick(START + 5 * QUARTER)
+    assert max(run.end for run in simulated.runs("okx BTC/USDT")) <= START + 5 * QUARTER
+    simulated.faults(*okx_down)
+    simulated.tick(START + 9 * QUARTER)
+    simulated.faults()
+    simulated.tick(START + 10 * QUARTER)
+    simulated.assert_true(Window(START, START + 10 * QUARTER - MINUTE))
+
+
 @pytest.mark.parametrize("seconds", [-7200, -90, 40, 7200])
 def test_an_exchange_whose_clock_is_off_spoils_nothing(simulated: Simulated, seconds: int) -> None:
     simulated.faults({"exchange": "binance", "kind": "skew", "seconds": seconds})

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from vp_pipeline.exchanges import spot
-from vp_pipeline.exchanges.clocks import too_far_ahead
+from vp_pipeline.exchanges.clocks import usual_lead
 from vp_pipeline.exchanges.frames import Fetched, settled
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.windows import HOUR, MINUTE, Window, floor
@@ -16,14 +16,34 @@ from vp_pipeline_tests.exchanges.worlds import NOW, World, run
 KEYS = [("binance", "BTC/USDT"), ("kraken", "BTC/USD"), ("coinbaseexchange", "BTC/USD"), ("okx", "BTC/USDT")]
 
 
-def test_who_is_ahead_of_the_others() -> None:
-    def leads(**seconds: float) -> dict[str, timedelta]:
-        return {name: timedelta(seconds=lead) for name, lead in seconds.items()}
+def test_what_most_clocks_say() -> None:
+    def leads(*seconds: float) -> list[timedelta]:
+        return [timedelta(seconds=lead) for lead in seconds]
 
-    assert too_far_ahead(leads(a=100, b=103, c=160)) == leads(c=57)
-    assert too_far_ahead(leads(a=0, b=0, c=-500, d=4)) == {}
-    assert too_far_ahead(leads(a=0, b=500)) == {}
-    assert too_far_ahead({}) == {}
+    assert usual_lead(leads(100, 103, 160)) == timedelta(seconds=103)
+    assert usual_lead(leads(0, 0, -500, 4)) == timedelta(0)
+    assert usual_lead(leads(0, 500)) is None
+    assert usual_lead([]) is None
+
+
+def test_one_wrong_answer_of_an_exchange_is_noticed_and_its_others_are_believed(
+    source: GeneratedSource,
+) -> None:
+    end = floor(NOW, MINUTE)
+    windows = [Window(end - HOUR, end + HOUR), Window(end - 3 * HOUR, end - 2 * HOUR)]
+
+    async def work(here: World) -> None:
+        await here.faults(
+            {"exchange": "okx", "market": "BTC/USDT", "kind": "skew", "seconds": 7200, "count": 1}
+        )
+        outcomes = await spot.fetch_all(dict.fromkeys(KEYS, windows), here.hosts, None, ONCE)
+        open_one, old = outcomes["okx", "BTC/USDT"]
+        assert isinstance(open_one, Fetched)
+        assert isinstance(old, Fetched)
+        assert settled(NOW - 5 * timedelta(seconds=1)) <= open_one.answered.end <= settled(NOW)
+        assert old.answered == windows[1]
+
+    run(source, work)
 
 
 @pytest.mark.parametrize("seconds", [40, 600, -600])
