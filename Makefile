@@ -1,6 +1,6 @@
 # The two commands of the README, and what they stand on. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format fuzz figures bench clean
+.PHONY: help setup demo up test lint format fuzz figures bench soak clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -60,6 +60,9 @@ figures: setup ## time and memory of the platform on this machine (ARGS=--write:
 
 bench: setup ## every ratio the project claims, in one report (ARGS=--quick: small sizes; ARGS="kde reads": these alone)
 	@$(VENV)/bin/python benchmarks/report.py $(ARGS)
+
+soak: setup ## strike the platform with seeded faults, then judge every minute (ARGS="--seed 1 --faults 1000")
+	@$(VENV)/bin/python -m vp_pipeline_tests.soak $(ARGS)
 
 clean: ## remove what the commands made, demos and replays included; the live platform's data in .vp/live stay
 	rm -rf $(VENV) .uv .vp/bench .vp/demo .vp/replay-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
