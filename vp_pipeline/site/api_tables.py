@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from psycopg import sql
 
+from vp_pipeline.site import session_queries
 from vp_pipeline.site.answers import PROBLEMS, USUAL_ROWS, Limit, answer, number
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
@@ -32,25 +33,28 @@ def sessions(
     day: Annotated[
         date | None, Query(description="As of the end of this day; the newest if not given.")
     ] = None,
+    span: Annotated[str | None, Query(description="Of 30d, 90d, 1y and all; every one if not given.")] = None,
     limit: Limit = USUAL_ROWS,
     offset: Offset = 0,
 ) -> Response:
     """Volatility, volume and taker share by weekday, session and quarter of the hour, with intervals."""
     with reading(request) as connection:
-        series = connection.execute(
-            "SELECT symbol, interval, max(day) FROM session_volatility GROUP BY 1, 2 ORDER BY 1, 2"
-        ).fetchall()
-        newest = {(one, length): last for one, length, last in series}
-        if (symbol, interval) not in newest:
-            known = ", ".join(" ".join(key) for key in newest) or "none yet"
+        stored = session_queries.series(connection)
+        if (symbol, interval) not in stored:
+            known = ", ".join(map(" ".join, stored)) or "none yet"
             raise HTTPException(404, f"There is no series {symbol!r} {interval!r}. There are: {known}.")
+        chosen = session_queries.days(connection, symbol, interval, day).chosen
+        spans = [] if chosen is None else session_queries.spans(connection, symbol, interval, chosen)
+        if span is not None and chosen is not None and span not in spans:
+            raise HTTPException(404, f"There is no span {span!r} then. There are: {', '.join(spans)}.")
         columns = list(SESSION_VOLATILITY.columns)
         query = sql.SQL(
             "SELECT {} FROM session_volatility WHERE symbol = %s AND interval = %s AND day = %s"
-            " ORDER BY span, grouping, weekday, session, minute, horizon LIMIT %s OFFSET %s"
+            " AND span = ANY(%s) ORDER BY span, grouping, weekday, session, minute, horizon"
+            " LIMIT %s OFFSET %s"
         ).format(sql.SQL(", ").join(map(sql.Identifier, columns)))
-        chosen = day or newest[symbol, interval]
-        found = connection.execute(query, [symbol, interval, chosen, limit + 1, offset]).fetchall()
+        wanted = spans if span is None else [span]
+        found = connection.execute(query, [symbol, interval, chosen, wanted, limit + 1, offset]).fetchall()
     return _paged(request, [_row(columns, row) for row in found], columns, limit, offset)
 
 

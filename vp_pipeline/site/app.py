@@ -23,8 +23,9 @@ from vp_pipeline.site import (
     market,
     metrics,
     plotly_js,
+    sessions,
     status,
-    tables,
+    strategies,
 )
 from vp_pipeline.site.database import Readers
 from vp_pipeline.site.headers import CompressedPages, SecurityHeaders
@@ -54,7 +55,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.counts = counts
     app.state.views = market.Views()
-    for module in (market, live, tables, status, documents, api, api_market, api_tables, metrics, plotly_js):
+    pages = (market, live, sessions, strategies, status, documents, plotly_js)
+    for module in (*pages, api, api_market, api_tables, metrics):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)

@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from vp_pipeline.site.database import reading
-from vp_pipeline.site.headers import ARTIFACT_POLICY
+from vp_pipeline.site.headers import ARTIFACT_POLICY, PREVIEW_POLICY
 from vp_pipeline.site.pages import page
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.artifacts import Artifact
@@ -64,6 +64,7 @@ def artifact(request: Request, path: str, download: bool = False) -> Response:
             "etag": f'"{found.sha256}"',
             "last-modified": f"{found.created_at:%a, %d %b %Y %H:%M:%S} GMT",
             "content-security-policy": ARTIFACT_POLICY,
+            "x-frame-options": "SAMEORIGIN",
         }
         if download:
             headers["content-disposition"] = f'attachment; filename="{file_name(found)}"'
@@ -74,6 +75,27 @@ def artifact(request: Request, path: str, download: bool = False) -> Response:
             return Response(headers=headers)
         content = artifacts.content(connection, found.name, found.partition)
     return Response(content, media_type=found.media_type, headers=headers)
+
+
+@router.api_route("/preview/{path:path}", methods=["GET", "HEAD"])
+def preview(request: Request, path: str) -> Response:
+    """The document in a frame of a page of ours, with its older and newer neighbours."""
+    with reading(request) as connection:
+        found = locate(connection, path)
+        if found is None:
+            raise HTTPException(404, f"There is no artifact {path!r}.")
+        same = [one for one in artifacts.listing(connection) if one.name == found.name]
+    at = same.index(found)
+    response = page(
+        request,
+        "preview.html",
+        artifact=found,
+        newer=same[at - 1] if at else None,
+        older=same[at + 1] if at + 1 < len(same) else None,
+        path_of=path_of,
+    )
+    response.headers["content-security-policy"] = PREVIEW_POLICY
+    return response
 
 
 def locate(connection: Connection, path: str) -> Artifact | None:

@@ -25,18 +25,23 @@ PAGE_POLICY = (
 ARTIFACT_POLICY = (
     "sandbox allow-scripts allow-downloads; default-src 'none'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+# Our page around an artifact may show it in a frame, where the artifact's own policy holds.
+PREVIEW_POLICY = f"{PAGE_POLICY}; frame-src 'self'"
 
 _ALWAYS = {
     "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-_UNLESS_SET = {"content-security-policy": PAGE_POLICY, "cache-control": "no-cache"}
+_UNLESS_SET = {
+    "content-security-policy": PAGE_POLICY,
+    "x-frame-options": "DENY",
+    "cache-control": "no-cache",
+}
 
 
 class SecurityHeaders:

@@ -1,8 +1,10 @@
 """The site in a real browser: charts draw, nothing leaves the origin, keyboard and phone work."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import Browser
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.browser
 END = datetime(2023, 3, 12, tzinfo=UTC)
 PROFILE = "volume_profile/btc/2023-03-11"
 WITH_CHARTS = ("/", "/?period=all", "/strategies")
-PAGES = (*WITH_CHARTS, "/sessions", "/artifacts/", "/status")
+PAGES = (*WITH_CHARTS, "/sessions", "/artifacts/", f"/preview/{PROFILE}", "/status")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -139,6 +141,47 @@ def test_an_artifact_draws_in_its_sandbox_and_cannot_act(visit: Visit) -> None:
     assert page.evaluate("fetch('/healthz').then(() => 'answered', () => 'refused')") == "refused"
     with pytest.raises(Exception, match="sandboxed"):
         page.evaluate("document.cookie")
+
+
+def test_a_preview_shows_the_document_and_its_neighbours(visit: Visit) -> None:
+    page = visit.open("/artifacts/")
+    page.get_by_role("link", name=f"Preview {PROFILE}").click()
+    frame = page.frame_locator("iframe")
+    frame.locator(".figure .barlayer path").first.wait_for(state="attached")
+    assert page.frames[1].evaluate("window.origin") == "null"
+    page.get_by_role("link", name="2023-03-10").click()
+    page.wait_for_url("**/preview/volume_profile/btc/2023-03-10")
+    frame.locator(".figure .barlayer path").first.wait_for(state="attached")
+    visit.was_clean()
+
+
+def test_no_other_site_shows_an_artifact_in_a_frame(visit: Visit, browser: Browser) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Framing) as foreign:
+        foreign.RequestHandlerClass.target = f"{visit.address}/artifacts/{PROFILE}"  # type: ignore[attr-defined]
+        threading.Thread(target=foreign.serve_forever).start()
+        try:
+            page = browser.new_page()
+            page.goto(f"http://127.0.0.1:{foreign.server_address[1]}/")
+            page.wait_for_function("document.querySelector('iframe').dataset.loaded")
+            assert not page.frames[1].url.startswith(visit.address)
+            page.close()
+        finally:
+            foreign.shutdown()
+
+
+class _Framing(BaseHTTPRequestHandler):
+    """Somebody else's page around one of ours."""
+
+    target = ""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.end_headers()
+        self.wfile.write(f"<iframe src='{self.target}' onload='this.dataset.loaded = 1'></iframe>".encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_a_download_has_the_exact_bytes(visit: Visit, stored: dict[str, Artifact]) -> None:

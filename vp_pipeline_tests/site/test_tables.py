@@ -45,6 +45,25 @@ def test_sessions_show_every_group_of_the_chosen_series(address: str, database_u
     assert 'href="/artifacts/session_volatility/ethusdt/2023-03-11"' in html
 
 
+def test_sessions_of_any_stored_day_and_span(address: str) -> None:
+    html, text = _page(address, "/sessions?series=BTCUSDT-15m&span=30d&day=2023-03-10")
+    assert "As of the end of 2023-03-10" in text
+    assert 'href="/sessions?series=BTCUSDT-15m&amp;span=30d&amp;day=2023-03-11" rel="next"' in html
+    assert 'href="/sessions?series=BTCUSDT-15m&amp;day=2023-03-10"' in html, "the span, all, is as usual"
+    for missing, words in (
+        ("day=2020-01-01", "There are some from 2023-03-10 to 2023-03-11"),
+        ("span=90d", "There are: 30d, all"),
+    ):
+        answer = requests.get(f"{address}/sessions?{missing}", timeout=10)
+        assert (answer.status_code, words in answer.text) == (404, True)
+    assert requests.get(f"{address}/sessions?day=yesterday", timeout=10).status_code == 422
+    url = f"{address}/api/v1/sessions?symbol=ETHUSDT&interval=15m"
+    rows_of = requests.get(f"{url}&span=30d&limit=100", timeout=10).json()["rows"]
+    assert {row["span"] for row in rows_of} == {"30d"}
+    assert requests.get(f"{url}&span=90d", timeout=10).status_code == 404
+    assert requests.get(f"{url}&day=2020-01-01", timeout=10).json()["rows"] == []
+
+
 def test_an_unknown_series_is_a_404_that_names_the_known(address: str) -> None:
     answer = requests.get(f"{address}/sessions?series=DOGE-5m", timeout=10)
     assert answer.status_code == 404
