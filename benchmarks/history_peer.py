@@ -13,7 +13,7 @@ a `sitecustomize` on its path lets aiohttp ask the sandbox instead. The limit is
 files over plain sockets, 16 at once; what Bybit's own limit of requests allows is slower, and both keep to
 it.
 
-Run it with `python benchmarks/history_peer.py [--months N] [--runs N]`.
+Run it with `python benchmarks/history_peer.py [--archive-months N] [--rest-months N] [--runs N]`.
 """
 
 import argparse
@@ -262,7 +262,8 @@ def compare(ours: Ours, theirs: Freqtrade, address: str, exchange: str, window: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--months", type=int, default=3)
+    parser.add_argument("--archive-months", type=int, default=12)
+    parser.add_argument("--rest-months", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--load", nargs=3, metavar=("EXCHANGE", "MONTH", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -270,8 +271,8 @@ def main() -> None:
         exchange, first, count = options.load
         load_ours(exchange, first, int(count))
         return
-    months = months_from(FIRST, options.months)
-    window = Window(months[0].start, months[-1].end)
+    lengths = {"binance": options.archive_months, "bybit": options.rest_months}
+    windows = {name: Window(FIRST, months_from(FIRST, months)[-1].end) for name, months in lengths.items()}
     with tempfile.TemporaryDirectory(prefix="vp-history-peer-") as name, sandbox(Path(name)) as address:
         folder = Path(name)
         try:
@@ -282,8 +283,10 @@ def main() -> None:
         server = embedded.start(folder / "postgres")
         try:
             ours = Ours(address, folder, server)
-            prepare(address, window)
-            rows = [compare(ours, theirs, address, name, window, options.runs) for name in SOURCES]
+            prepare(address, windows["binance"])
+            rows = [
+                compare(ours, theirs, address, name, window, options.runs) for name, window in windows.items()
+            ]
         finally:
             server.stop()
     print(f"Answers {LATENCY_SECONDS * 1000:.0f} ms late, medians of {options.runs} runs.\n")
