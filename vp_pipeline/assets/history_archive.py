@@ -41,22 +41,31 @@ async def needed(
     Raises:
         FetchError: the archive could not be asked, or a file is not what it should be.
     """
-    if left or month.path in known:
-        published = await client.checksum(month)
-        if published is not None:
-            if published != known.get(month.path):
-                archived = await client.fetch(month, published)
-                if archived is not None:
-                    yield archived
-            return
+    if month.path in known and await client.checksum(month) == known[month.path]:
+        return
+    archived = await client.fetch(month) if left or month.path in known else None
+    if archived is not None:
+        yield archived
+        return
     days = [
         day
         for day in day_files(month)
         if day.window.end <= now and (day.path in known or any(day.window.intersect(gap) for gap in left))
     ]
-    checksums = await asyncio.gather(*(client.checksum(day) for day in days))
-    for day, published in zip(days, checksums, strict=True):
-        if published is not None and published != known.get(day.path):
-            archived = await client.fetch(day, published)
+    asked = [asyncio.create_task(_newer(client, day, known)) for day in days]
+    try:
+        for task in asked:
+            archived = await task
             if archived is not None:
                 yield archived
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def _newer(client: ArchiveClient, day: ArchiveFile, known: Mapping[str, str]) -> Archived | None:
+    """The file of a day, if there is one and not the one that is known."""
+    if day.path in known and await client.checksum(day) == known[day.path]:
+        return None
+    return await client.fetch(day)

@@ -70,11 +70,8 @@ class ArchiveClient:
             except FetchError as error:
                 await self._pause(error, attempt)
 
-    async def fetch(self, file: ArchiveFile, published: str | None = None) -> Archived | None:
+    async def fetch(self, file: ArchiveFile) -> Archived | None:
         """A file, parsed only after its bytes have the published checksum; None if there is none (yet).
-
-        `published` is its checksum if it has just been asked for; a file that has changed since is asked for
-        again with the new one.
 
         Raises:
             FetchError: the archive could not be asked, or the file is not what it should be.
@@ -83,7 +80,7 @@ class ArchiveClient:
         while True:
             attempt += 1
             try:
-                return await self._fetch(file, published if attempt == 1 else None)
+                return await self._fetch(file)
             except FetchError as error:
                 await self._pause(error, attempt)
 
@@ -94,9 +91,13 @@ class ArchiveClient:
             raise error
         await asyncio.sleep(pause)
 
-    async def _fetch(self, file: ArchiveFile, published: str | None) -> Archived | None:
-        published = published or await self._checksum(file)
-        content = await self._get(file, file.path, _LARGEST_FILE) if published is not None else None
+    async def _fetch(self, file: ArchiveFile) -> Archived | None:
+        body = asyncio.create_task(self._get(file, file.path, _LARGEST_FILE))
+        try:
+            published, content = await self._checksum(file), await body
+        finally:
+            body.cancel()
+            await asyncio.gather(body, return_exceptions=True)
         if published is None or content is None:
             return None
         digest = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())

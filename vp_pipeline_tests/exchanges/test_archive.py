@@ -118,17 +118,6 @@ def test_a_passing_fault_is_overcome(source: GeneratedSource) -> None:
     run(source, work)
 
 
-def test_a_checksum_that_is_no_longer_published_is_asked_for_again(source: GeneratedSource) -> None:
-    async def work(here: World) -> None:
-        async with ArchiveClient(f"{here.url}/binance_archive", TWICE) as client:
-            archived = await client.fetch(FIRST_OF_MARCH, published="0" * 64)
-            assert archived is not None
-            assert archived.sha256 == await client.checksum(FIRST_OF_MARCH)
-            assert await client.fetch(FIRST_OF_MARCH, published=archived.sha256) is not None
-
-    run(source, work)
-
-
 def minutes(count: int = 3, first: int = to_ms(MARCH.start), scale: int = 1) -> list[str]:
     return [f"{(first + n * 60_000) * scale},10,12,9,11,0.5,0,5.5,3,0.25,2.75,0" for n in range(count)]
 
