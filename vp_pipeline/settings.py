@@ -6,8 +6,9 @@ nothing else in the package reads `os.environ`.
 
 from datetime import UTC, date, datetime
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -74,6 +75,12 @@ class Settings(BaseSettings):
         " if not set.",
     )
 
+    broker_url: SecretStr | None = Field(
+        default=None,
+        description="Redis that hands months of history to workers, as `redis://:password@host:6379/0`;"
+        " not set: this machine loads them.",
+    )
+
     dagster_database_url: SecretStr | None = Field(
         default=None,
         description="Postgres of Dagster's own records; the database `dagster` beside ours if not set.",
@@ -106,6 +113,13 @@ class Settings(BaseSettings):
             raise ValueError("must be 0 or at least 5: an exchange asked more often limits our requests")
         return value
 
+    @field_validator("broker_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("must begin with redis:// or rediss://")
+        return value
+
     @field_validator("hourly_start")
     @classmethod
     def _whole_hour(cls, value: datetime | None) -> datetime | None:
@@ -125,6 +139,11 @@ class Settings(BaseSettings):
     def label(self) -> str | None:
         """What every page and artifact must say of its data; None on live data."""
         return LABELS[self.source]
+
+    @property
+    def broker(self) -> str | None:
+        """Address of the Redis, with its password; None if history is loaded here."""
+        return None if self.broker_url is None else self.broker_url.get_secret_value()
 
     @property
     def history_folder(self) -> Path:
@@ -206,6 +225,11 @@ def load_settings() -> Settings:
         raise SettingsError(
             "VP_EXCHANGE_URL: set, but VP_SOURCE is live: unset one; data would be mislabelled"
         )
+    if settings.broker_url is not None and find_spec("dagster_celery") is None:
+        raise SettingsError(
+            "VP_BROKER_URL: needs Celery, which is not installed: `pip install vp-pipeline[cluster]` or"
+            " `uv sync --extra cluster`; unset it to load history on this machine"
+        )
     _ = settings.catalog  # read now: a mistake in the markets file must show at the start
     return settings
 
@@ -214,4 +238,6 @@ def _complaint(problem: ErrorDetails) -> str:
     name = f"VP_{problem['loc'][0]}".upper()
     if problem["type"] == "missing":
         return f"{name}: not set: set it, or start the platform with `vp`"
-    return f"{name}: {problem['msg']} (found {problem['input']!r})"
+    annotation = Settings.model_fields[str(problem["loc"][0])].annotation
+    is_secret = SecretStr in (annotation, *get_args(annotation))
+    return f"{name}: {problem['msg']}" + ("" if is_secret else f" (found {problem['input']!r})")

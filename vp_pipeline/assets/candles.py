@@ -7,7 +7,7 @@ is in `healing`, what the answers leave in Postgres in `intake`.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from dagster import (
@@ -134,7 +134,7 @@ def _ask(
     settings: Settings, database_url: str, markets: list[Market], window: Window
 ) -> Mapping[int, Answers]:
     """Ask every exchange for its markets' windows; what came, by market number."""
-    from vp_pipeline.exchanges import spot
+    from vp_pipeline.exchanges import pace, spot
 
     with transaction(database_url) as connection:
         ids = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
@@ -144,9 +144,13 @@ def _ask(
     hosts = {market.exchange: settings.exchange_host(market.exchange) for market in markets}
     cache = settings.home / "cache" / "listings"
     recorded = settings.source == "replay"
-    outcomes = asyncio.run(
-        spot.fetch_all(wanted, hosts, cache, seconds=settings.heal_seconds, recorded=recorded)
-    )
+
+    async def ask() -> "Mapping[spot.Market, Sequence[intake.Outcome]]":
+        async with pace.shared(settings.broker, patient=False) as line:
+            seconds = settings.heal_seconds
+            return await spot.fetch_all(wanted, hosts, cache, seconds=seconds, recorded=recorded, pace=line)
+
+    outcomes = asyncio.run(ask())
     return {
         number: Answers(market, plan[number], outcomes[market.exchange, market.symbol])
         for number, market in numbers.items()

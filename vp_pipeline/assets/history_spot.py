@@ -17,10 +17,11 @@ from vp_pipeline.assets import history_archive, intake
 from vp_pipeline.assets.history_windows import clipped_to, gathered, minus, pieces
 from vp_pipeline.assets.intake import Answers
 from vp_pipeline.catalog import Market
-from vp_pipeline.exchanges import archive, spot
+from vp_pipeline.exchanges import archive, pace, spot
 from vp_pipeline.exchanges.archive import ArchiveClient
 from vp_pipeline.exchanges.archive_file import ArchiveFile
 from vp_pipeline.exchanges.errors import FetchError
+from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.spot_client import supported
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.recordings.folder import RecordingError, SpotFile, spot_files
@@ -94,7 +95,8 @@ class SpotHistory:
         if in_archive:
             async with ArchiveClient(self._settings.exchange_host(archive.HOST)) as client:
                 await asyncio.gather(*(self._from_archive(client, load, month) for load in in_archive))
-        await self._from_exchanges([load for load in loads if _serves_years(load.market)])
+        async with pace.shared(self._settings.broker, patient=True) as line:
+            await self._from_exchanges([load for load in loads if _serves_years(load.market)], line)
         self._give_up([load for load in loads if not _serves_years(load.market)])
 
     def _loadable(self, market: Market, month: Window) -> Window:
@@ -180,7 +182,7 @@ class SpotHistory:
                 archive_files.remember(connection, archived.file.path, archived.sha256, rows)
         load.add(source, stored)
 
-    async def _from_exchanges(self, loads: Sequence[Loaded]) -> None:
+    async def _from_exchanges(self, loads: Sequence[Loaded], line: Pace | None) -> None:
         """Ask the exchanges for what is left, side by side, a round at a time."""
         left = {load.number: gathered(self._left(load), _page(load)) for load in loads}
         asked = [load for load in loads if left[load.number]]
@@ -189,7 +191,7 @@ class SpotHistory:
         while asked:
             rounds = {load.number: pieces(left[load.number], _page(load), ROUND) for load in asked}
             wanted = {(load.market.exchange, load.market.symbol): rounds[load.number] for load in asked}
-            outcomes = await spot.fetch_all(wanted, hosts, cache, at_once=_AT_ONCE)
+            outcomes = await spot.fetch_all(wanted, hosts, cache, at_once=_AT_ONCE, pace=line)
             answers = {
                 load.number: Answers(
                     load.market, rounds[load.number], outcomes[load.market.exchange, load.market.symbol]

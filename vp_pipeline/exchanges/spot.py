@@ -13,6 +13,7 @@ from pathlib import Path
 from vp_pipeline.exchanges.clocks import set_back, usual_lead
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
+from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.patience import USUAL, Patience
 from vp_pipeline.exchanges.spot_client import SpotClient
 from vp_pipeline.windows import Window
@@ -29,6 +30,7 @@ async def fetch_all(
     seconds: float | None = None,
     recorded: bool = False,
     at_once: int = 1,
+    pace: Pace | None = None,
 ) -> dict[Market, list[Outcome]]:
     """Fetch the windows of each (exchange, symbol), in their order; exchanges and markets side by side.
 
@@ -37,7 +39,8 @@ async def fetch_all(
     `hosts` stand in for the exchanges' own; `cache` is the folder of what outlives a process. An exchange
     whose clock is ahead of the others' is taken at theirs. `recorded` exchanges will never know more of a
     minute than they do: one that shows no candle of a market at all is believed. `at_once` windows of a
-    market are asked for side by side, within the exchange's limit of requests.
+    market are asked for side by side, within the exchange's limit of requests. `pace` is the line
+    in which the requests of other processes wait too.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
     outcomes: dict[Market, list[Outcome]] = {market: [] for market in wanted}
@@ -66,7 +69,7 @@ async def fetch_all(
         markets = [market for market in wanted if market[0] == exchange]
         symbols = [symbol for _, symbol in markets]
         try:
-            client = SpotClient(exchange, symbols, hosts.get(exchange), cache, patience, recorded)
+            client = SpotClient(exchange, symbols, hosts.get(exchange), cache, patience, recorded, pace=pace)
         except FetchError as error:
             for _, symbol in markets:
                 outcomes[exchange, symbol].append(replace(error, market=f"{exchange} {symbol}"))

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from vp_pipeline.exchanges.breaker import Breaker
 from vp_pipeline.exchanges.errors import FetchError, from_ccxt
 from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, minutes_of, settled
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
+from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.patience import USUAL, Patience
 from vp_pipeline.exchanges.second_look import absences, count_in, times_in
 from vp_pipeline.exchanges.strict import Request, Strict, current_request
@@ -43,9 +45,10 @@ class SpotClient:
     """One exchange: its ccxt client, which holds the rate limiter, and the listings of `symbols`.
 
     `host`, if given, stands in for the exchange's own: a sandbox; `recorded` says that it serves a
-    recording. `cache` is the folder of what outlives a process. A client serves one round of requests: a
-    failure to get the listings holds for all its markets. With `lists` false it never asks for them, which
-    is megabytes, and takes those in the cache, however old.
+    recording. `cache` is the folder of what outlives a process, `pace` the line in which requests of other
+    processes wait too. A client serves one round of requests: a failure to get the listings holds for all its
+    markets. With `lists` false it never asks for them, which is megabytes, and takes those in the cache,
+    however old.
 
     Raises:
         FetchError: ccxt knows no such exchange.
@@ -60,6 +63,7 @@ class SpotClient:
         patience: Patience = USUAL,
         recorded: bool = False,
         lists: bool = True,
+        pace: Pace | None = None,
     ) -> None:
         if not supported(exchange):
             raise FetchError(exchange, "ccxt knows no exchange of this id: correct it in the markets file")
@@ -69,6 +73,7 @@ class SpotClient:
         self._patience = patience
         self._recorded = recorded
         self._lists = lists
+        self._pace = pace
         self._file = ListingsFile(cache, exchange, host) if cache is not None else None
         self._breaker = Breaker(cache, exchange, host)
         self._preparing = asyncio.Lock()
@@ -79,6 +84,8 @@ class SpotClient:
         )
         settings = {"enableRateLimit": True, "timeout": round(patience.timeout_seconds * 1000)}
         self._ccxt: Any = strict({**settings, "options": {**self._traits.options}})
+        if pace is not None:
+            self._ccxt.turn = partial(pace.turn, exchange)
         if host is not None:
             self._ccxt.urls["api"] = _rehosted(self._ccxt.urls["api"], host)
 
@@ -251,6 +258,8 @@ class SpotClient:
             except (BaseError, *_STUMBLES) as error:
                 failure = from_ccxt(market, error, request.answer)
                 self._breaker.failed(failure, request.answer, asked_at)
+                if self._pace is not None and request.answer.stay_away is not None:
+                    await self._pace.hold(self.exchange, request.answer.stay_away.total_seconds())
                 pause = self._patience.after(failure, attempt)
                 if pause is None:
                     raise failure from error

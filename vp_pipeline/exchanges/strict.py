@@ -7,7 +7,7 @@ for every ccxt exchange class; which errors are worth another request is in `err
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,6 +46,9 @@ class Strict:
     """Mixin before a ccxt exchange class: `type(name, (Strict, cls), {"extras": ...})`."""
 
     id: str
+    rateLimit: float  # noqa: N815  # ccxt's: milliseconds between two requests
+    # Waits for a request's place in the line that all processes share, of this many milliseconds.
+    turn: Callable[[float], Awaitable[None]] | None = None
     # Where the exchange's rows have what ccxt leaves out.
     extras: Extras = Extras()
     # How far the exchange's clock is ahead of ours, once an answer has told it.
@@ -62,6 +65,12 @@ class Strict:
     def microseconds(self) -> int:
         """The same in microseconds."""
         return self.milliseconds() * 1_000
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Wait for this process's limiter, and for the others' requests if there are others."""
+        await super().throttle(cost)  # type: ignore[misc]  # in ccxt's class
+        if self.turn is not None:
+            await self.turn(self.rateLimit * (1 if cost is None else cost))
 
     def fetch(self, *arguments: Any, **named: Any) -> Any:
         """ccxt's, unless the caller stops the request."""
