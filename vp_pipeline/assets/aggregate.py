@@ -113,6 +113,7 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
 
 
 def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
+    stale.make_alone(connection, base, window)
     # Before the candles are read: a mark that comes later stays for the next run.
     touched = stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
     known = Window(window.start - LOOKBACK, window.end)

@@ -10,10 +10,27 @@ from datetime import datetime
 from typing import Final
 
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.windows import DAY, Window, floor
+
+# Any constant; the other half of the lock is a day of an instrument.
+_MAKING = 7_620_522
 
 AGGREGATE: Final = "aggregate"
 PROFILE_HOURS: Final = "profile_hours"
 VOLUME_PROFILE: Final = "volume_profile"
+
+
+def make_alone(connection: Connection, base: str, window: Window) -> None:
+    """Let nobody else make these days of the instrument until the transaction ends.
+
+    Months that are loaded side by side both make the day after the first. Whoever stores candles need not
+    wait: what is read before they commit is marked after it was cleared.
+    """
+    days = Window(floor(window.start, DAY), window.end).split(DAY)
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, hashtext(name)) FROM unnest(%s::text[]) AS name",
+        [_MAKING, [f"{base} {day.start:%Y-%m-%d}" for day in days]],
+    )
 
 
 def mark(connection: Connection, consumer: str, base: str, hours: Iterable[datetime]) -> None:

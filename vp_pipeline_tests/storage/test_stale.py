@@ -1,10 +1,11 @@
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from vp_pipeline.storage import stale
 from vp_pipeline.storage.connection import Connection, transaction
-from vp_pipeline.windows import HOUR
+from vp_pipeline.windows import DAY, HOUR, Window
 from vp_pipeline_tests.storage.candle_frames import START
 
 HOURS = [START + number * HOUR for number in range(5)]
@@ -37,3 +38,15 @@ def test_nothing_is_nothing(connection: Connection) -> None:
     stale.mark(connection, stale.AGGREGATE, "BTC", [])
     stale.clear(connection, stale.AGGREGATE, "BTC", [])
     assert stale.pending(connection, stale.AGGREGATE, "BTC") == []
+
+
+def test_days_of_an_instrument_are_made_by_one_at_a_time(database_url: str) -> None:
+    day = Window(START, START + DAY)
+    with transaction(database_url) as one, transaction(database_url) as other:
+        other.execute("SET lock_timeout = '50ms'")
+        stale.make_alone(one, "BTC", Window(day.start, day.end + 5 * HOUR))
+        stale.make_alone(other, "ETH", day)
+        stale.make_alone(other, "BTC", Window(day.end + DAY, day.end + 2 * DAY))
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            stale.make_alone(other, "BTC", Window(day.end + 7 * HOUR, day.end + DAY))
+        other.rollback()
