@@ -34,6 +34,7 @@ class LazyGroup(click.Group):
         "tearsheet": "vp_pipeline.own_data.tearsheet",
         "up": "vp_pipeline.runtime.commands",
         "volatility": "vp_pipeline.own_data.commands",
+        "worker": "vp_pipeline.cluster.command",
     }
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

@@ -18,6 +18,8 @@ DOCKER = Path(__file__).resolve().parent.parent / "docker"
 TEXT = (DOCKER / "compose.yaml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (DOCKER / ".env.example").read_text()
+CLUSTER_TEXT = (DOCKER / "compose.cluster.yaml").read_text()
+CLUSTER: dict[str, dict[str, Any]] = yaml.safe_load(CLUSTER_TEXT)["services"]
 PASSWORDS = ("POSTGRES_PASSWORD", "WRITER_PASSWORD", "READER_PASSWORD", "DAGSTER_PASSWORD")
 RASPBERRY_PI = 4096
 
@@ -52,6 +54,9 @@ def test_no_password_has_a_default() -> None:
     assert {name for name, _ in used} == set(PASSWORDS)
     assert {mark for _, mark in used} == {":?"}, "nothing starts without one"
     assert re.findall(r"^\w*PASSWORD=(.*)$", EXAMPLE, re.MULTILINE) == [""] * len(PASSWORDS)
+    of_cluster = re.findall(r"\$\{(\w*PASSWORD\w*)(:?[?-]?)", CLUSTER_TEXT)
+    assert set(of_cluster) == {("WRITER_PASSWORD", ":?"), ("REDIS_PASSWORD", ":?")}
+    assert re.findall(r"^#REDIS_PASSWORD=(.*)$", EXAMPLE, re.MULTILINE) == [""]
 
 
 def test_no_service_has_the_password_of_a_greater_role() -> None:
@@ -64,9 +69,9 @@ def test_no_service_has_the_password_of_a_greater_role() -> None:
 
 def test_every_variable_is_a_setting_or_explained() -> None:
     known = {f"VP_{name.upper()}" for name in Settings.model_fields}
-    images = {"VP_IMAGE", "POSTGRES_IMAGE", "CADDY_IMAGE"}
+    images = {"VP_IMAGE", "POSTGRES_IMAGE", "CADDY_IMAGE", "REDIS_IMAGE"}
     explained = set(re.findall(r"^#?(\w+)=", EXAMPLE, re.MULTILINE))
-    used = set(re.findall(r"\$\{(\w+)", TEXT))
+    used = set(re.findall(r"\$\{(\w+)", TEXT + CLUSTER_TEXT))
     assert used <= known | images | explained
     assert explained <= used
 
@@ -86,6 +91,27 @@ def test_the_demo_changes_every_service_that_has_the_settings() -> None:
     }
     assert with_settings == {name for name in demo if name != "sandbox"}
     assert all(demo[name]["environment"]["VP_SOURCE"] == "sandbox" for name in with_settings)
+
+
+def test_a_cluster_has_the_same_limits_and_is_published_to_its_own_network_alone() -> None:
+    ports = {name: service["ports"] for name, service in CLUSTER.items() if "ports" in service}
+    assert ports.keys() == {"db", "redis"}
+    assert all(port.startswith("${CLUSTER_ADDRESS:-127.0.0.1}:") for some in ports.values() for port in some)
+    for name in ("redis", "worker"):
+        service = CLUSTER[name]
+        assert re.fullmatch(r"\d+m", service["mem_limit"])
+        assert (service["restart"], service["read_only"], service["cap_drop"]) == (
+            "unless-stopped",
+            True,
+            ["ALL"],
+        )
+    settings = {f"VP_{field.upper()}" for field in Settings.model_fields}
+    given = {key for service in CLUSTER.values() for key in service.get("environment", {})}
+    assert {key for key in given if key.startswith("VP_")} <= settings
+    assert (
+        CLUSTER["worker"]["environment"]["VP_DATABASE_URL"]
+        == SERVICES["code"]["environment"]["VP_DATABASE_URL"]
+    )
 
 
 class Answer(BaseHTTPRequestHandler):

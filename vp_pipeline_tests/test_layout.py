@@ -21,6 +21,7 @@ ALLOWED = {
     "assets": {
         "analytics",
         "catalog",
+        "cluster",
         "exchanges",
         "figures",
         "recordings",
@@ -29,6 +30,7 @@ ALLOWED = {
         "upkeep",
         "windows",
     },
+    "cluster": {"catalog", "settings"},
     "poller": {"catalog", "exchanges", "settings", "storage", "windows"},
     "upkeep": {"storage"},
     "operations": {"analytics", "catalog", "exchanges", "settings", "storage", "upkeep", "windows"},
@@ -45,7 +47,7 @@ ALLOWED = {
     },
 }
 # Of the outside world: where Dagster may be known, and who does no I/O.
-KNOW_DAGSTER = {"assets", "storage", "runtime"}
+KNOW_DAGSTER = {"assets", "cluster", "storage", "runtime"}
 NO_IO = {"analytics": {"dagster", "psycopg", "requests", "aiohttp", "ccxt", "plotly", "os", "pathlib", "io"}}
 
 

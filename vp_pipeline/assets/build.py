@@ -10,6 +10,7 @@ from dagster import (
     AssetSpec,
     Definitions,
     EnvVar,
+    ExecutorDefinition,
     in_process_executor,
     map_asset_specs,
 )
@@ -64,7 +65,7 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
     ):
         if steps:
             assets += steps
-            jobs.append(job_of(steps))
+            jobs.append(job_of(steps, _workers(settings)))
     kept = build_upkeep(settings)
     assets += kept
     upkeep = schedules.upkeep_job(kept)
@@ -82,6 +83,15 @@ def build_defs(settings: Settings, postgres: PostgresIOManager | None = None) ->
         resources={"io_manager": store, "postgres": store},
         executor=in_process_executor,
     )
+
+
+def _workers(settings: Settings) -> ExecutorDefinition | None:
+    """What gives months of history to workers; None without a broker: they are loaded where all else is."""
+    if settings.broker is None:
+        return None
+    from vp_pipeline.cluster.executor import cluster_executor
+
+    return cluster_executor(settings.broker)
 
 
 def _checks(assets: Sequence[AssetsDefinition]) -> list[str]:

@@ -22,6 +22,10 @@ HISTORY_KLINES_JOB = "history_klines"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
+# By this tag `dagster.yaml` counts the runs of this machine apart from those that wait for workers.
+PLACE = "vp/place"
+PLATFORM, WORKERS = "platform", "workers"
+
 
 def klines_job_name(interval: str) -> str:
     """The job that fetches the bars of one interval."""

@@ -11,6 +11,7 @@ from dagster import (
     AssetsDefinition,
     AssetSelection,
     DefaultScheduleStatus,
+    ExecutorDefinition,
     RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
@@ -26,11 +27,14 @@ from vp_pipeline.assets.keys import (
     HISTORY_JOB,
     HISTORY_KLINES_JOB,
     HOUR_FORMAT,
+    PLACE,
+    PLATFORM,
     PROFILES_JOB,
     REPORTS_JOB,
     SESSIONS_JOB,
     TICK_JOB,
     UPKEEP_JOB,
+    WORKERS,
     klines_job_name,
     range_tags,
 )
@@ -61,14 +65,14 @@ def reports_job(assets: Sequence[AssetsDefinition]) -> Job:
     return _job(REPORTS_JOB, assets, reports_job.__doc__)
 
 
-def history_job(assets: Sequence[AssetsDefinition]) -> Job:
+def history_job(assets: Sequence[AssetsDefinition], workers: ExecutorDefinition | None = None) -> Job:
     """Months of spot minutes, and the aggregate of what came; started by hand or by `vp backfill`."""
-    return _job(HISTORY_JOB, assets, history_job.__doc__)
+    return _job(HISTORY_JOB, assets, history_job.__doc__, workers)
 
 
-def history_klines_job(assets: Sequence[AssetsDefinition]) -> Job:
+def history_klines_job(assets: Sequence[AssetsDefinition], workers: ExecutorDefinition | None = None) -> Job:
     """Months of bars of the USD-M perpetuals; started by hand or by `vp backfill`."""
-    return _job(HISTORY_KLINES_JOB, assets, history_klines_job.__doc__)
+    return _job(HISTORY_KLINES_JOB, assets, history_klines_job.__doc__, workers)
 
 
 def upkeep_job(assets: Sequence[AssetsDefinition]) -> Job:
@@ -76,9 +80,20 @@ def upkeep_job(assets: Sequence[AssetsDefinition]) -> Job:
     return _job(UPKEEP_JOB, assets, upkeep_job.__doc__)
 
 
-def _job(name: str, assets: Sequence[AssetsDefinition], description: str | None) -> Job:
+def _job(
+    name: str,
+    assets: Sequence[AssetsDefinition],
+    description: str | None,
+    workers: ExecutorDefinition | None = None,
+) -> Job:
     keys = [key for definition in assets for key in definition.keys]
-    return define_asset_job(name, AssetSelection.assets(*keys), description=description)
+    return define_asset_job(
+        name,
+        AssetSelection.assets(*keys),
+        description=description,
+        tags={PLACE: PLATFORM if workers is None else WORKERS},
+        executor_def=workers,
+    )
 
 
 def tick_schedule(job: Job) -> ScheduleDefinition:

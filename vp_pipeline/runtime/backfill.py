@@ -1,41 +1,32 @@
 """`vp backfill`: months of history through Dagster, on the platform that runs or on one for the duration.
 
-Here belongs the command, from its options to its exit code. Loading is the assets' affair, what is printed
-at the end that of `backfill_summary`.
+Here belongs the command, from its options to its exit code. Loading is the assets' affair, following the runs
+that of `backfill_runs`, what is printed at the end that of `backfill_summary`.
 """
 
 import difflib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
-from vp_pipeline.assets.keys import HISTORY_JOB, HISTORY_KLINES_JOB, MONTH_FORMAT, range_tags
+from vp_pipeline.assets.keys import HISTORY_JOB, HISTORY_KLINES_JOB
 from vp_pipeline.catalog import Catalog, Market, load_catalog
-from vp_pipeline.runtime import backfill_summary, platform, platform_file
+from vp_pipeline.runtime import backfill_runs, backfill_summary, platform, platform_file
+from vp_pipeline.runtime.backfill_runs import Load
 from vp_pipeline.runtime.backfill_summary import Tally
 from vp_pipeline.runtime.commands import console, told_plainly
-from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
+from vp_pipeline.runtime.dagster_api import DagsterApi
 from vp_pipeline.runtime.platform import Options
 from vp_pipeline.settings import Settings, Source, UserSettings, load_settings
 
 _DAY = timedelta(days=1)
+# So many months are loaded side by side where workers load them, unless --at-once says otherwise.
+_AT_ONCE = 4
 Check = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Load:
-    """One run for each month: a job, the series that are counted, and what else the run makes."""
-
-    job: str
-    series: tuple[tuple[str, ...], ...]
-    beside: tuple[tuple[str, ...], ...] = ()
 
 
 class Day(click.ParamType[date]):
@@ -64,7 +55,15 @@ class Day(click.ParamType[date]):
     help="A market of the markets file; may be given again. All of them if neither this nor --klines.",
 )
 @click.option("--klines", is_flag=True, help="The bars of the USD-M perpetuals, alone or beside --market.")
-def backfill(start: date, end: date, names: tuple[str, ...], klines: bool) -> None:
+@click.option(
+    "--at-once", type=click.IntRange(1, 100), help="Months side by side; needs workers (default 4)."
+)
+@click.option(
+    "--dagster", "url", metavar="URL", help="Dagster of a platform that runs elsewhere, as VP_* describe it."
+)
+def backfill(
+    start: date, end: date, names: tuple[str, ...], klines: bool, at_once: int | None, url: str | None
+) -> None:
     """Load months of history into the database of VP_HOME (.vp/live if not set).
 
     The platform that runs there is used, or one is started for the duration. What is loaded already is not
@@ -72,6 +71,11 @@ def backfill(start: date, end: date, names: tuple[str, ...], klines: bool) -> No
     """
     months = _months(start, end)
     with told_plainly():
+        if url is not None:
+            settings = load_settings()
+            loads = _loads(settings.catalog, names, klines)
+            _load(loads, months, settings, DagsterApi(url.rstrip("/")), lambda: None, at_once, stop_runs=True)
+            return
         user = UserSettings()
         home = user.home_or("live")
         last = platform_file.last_variables(home)
@@ -79,17 +83,34 @@ def backfill(start: date, end: date, names: tuple[str, ...], klines: bool) -> No
         file = Path(last["VP_MARKETS_FILE"]) if last is not None else user.markets_file
         loads = _loads(load_catalog(file), names, klines)
         with _attached(home, last, user) as (settings, check, ours):
-            _not_before(settings, months)
-            if settings.label:
-                console.print(f"[bold reverse] {settings.label} [/]")
             dagster = DagsterApi(str(settings.dagster_url).rstrip("/"))
-            tally = Tally()
-            try:
-                _run(loads, months, dagster, check, tally, stop_runs=not ours)
-            finally:
-                backfill_summary.show(console, tally)
-        if tally.incomplete:
-            raise click.exceptions.Exit(1)
+            _load(loads, months, settings, dagster, check, at_once, stop_runs=not ours)
+
+
+def _load(
+    loads: Sequence[Load],
+    months: Sequence[date],
+    settings: Settings,
+    dagster: DagsterApi,
+    check: Check,
+    at_once: int | None,
+    *,
+    stop_runs: bool,
+) -> None:
+    """Load and tell what came; exits with 1 if something is left to be done."""
+    _not_before(settings, months)
+    if at_once is not None and at_once > 1 and settings.broker is None:
+        raise click.UsageError("--at-once needs workers: see docs/cluster.md and VP_BROKER_URL")
+    at_once = at_once or (1 if settings.broker is None else _AT_ONCE)
+    if settings.label:
+        console.print(f"[bold reverse] {settings.label} [/]")
+    tally = Tally()
+    try:
+        backfill_runs.run(loads, months, dagster, check, tally, console, at_once=at_once, stop_runs=stop_runs)
+    finally:
+        backfill_summary.show(console, tally)
+    if tally.incomplete:
+        raise click.exceptions.Exit(1)
 
 
 def _months(start: date, end: date) -> list[date]:
@@ -175,66 +196,6 @@ def _attached(
 def _settings(variables: Mapping[str, str]) -> Settings:
     os.environ.update({name: value for name, value in variables.items() if name.startswith("VP_")})
     return load_settings()
-
-
-def _run(
-    loads: Sequence[Load],
-    months: Sequence[date],
-    dagster: DagsterApi,
-    check: Check,
-    tally: Tally,
-    *,
-    stop_runs: bool,
-) -> None:
-    """All runs, one after another, oldest month first; one that fails stops no other."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    total = len(months) * sum(len(load.series) for load in loads)
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("history", total=total)
-        done = 0
-        for month in months:
-            for load in loads:
-                bar.update(task, description=f"{load.job.replace('_', ' ')} {month:%Y-%m}")
-
-                def update(events: int, done: int = done, most: int = len(load.series)) -> None:
-                    check()
-                    bar.update(task, completed=done + min(events, most))
-
-                _month(load, month, dagster, update, tally, stop_runs=stop_runs)
-                done += len(load.series)
-                bar.update(task, completed=done)
-                if not console.is_terminal:
-                    console.print(f"  {load.job.replace('_', ' ')} {month:%Y-%m}  {done} of {total}")
-
-
-def _month(
-    load: Load,
-    month: date,
-    dagster: DagsterApi,
-    update: Callable[[int], None],
-    tally: Tally,
-    *,
-    stop_runs: bool,
-) -> None:
-    first = datetime(month.year, month.month, 1, tzinfo=UTC)
-    run = dagster.launch(load.job, range_tags(first, first, MONTH_FORMAT), [*load.series, *load.beside])
-    failure = None
-    try:
-        dagster.follow(run, update)
-    except DagsterError as error:
-        failure = str(error)
-    except KeyboardInterrupt:
-        if stop_runs:
-            dagster.terminate(run)
-        console.print("stopped; what is loaded stays, and the same command goes on from here")
-        raise
-    tally.add(f"{month:%Y-%m}", dagster.told(run), load.series, failure)
 
 
 def _tell(message: str) -> None:

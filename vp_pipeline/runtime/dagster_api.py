@@ -37,6 +37,20 @@ class RunResult:
 
 
 @dataclass(frozen=True)
+class RunProgress:
+    """Where a run is, how many materializations it made, and of one that ended how many seconds it took."""
+
+    status: str
+    materializations: int
+    seconds: float
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, well or not."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True)
 class AssetState:
     """An asset, when it was last materialized (seconds since the epoch, None: never), and its step."""
 
@@ -85,16 +99,36 @@ class DagsterApi:
             DagsterError: the run failed; the message has the reason.
         """
         while True:
-            run = self._query(queries.RUN, id=run_id)["runOrError"]
-            if "message" in run:
-                raise DagsterError(f"run {run_id}: {run['message']}")
-            progress(run["stats"].get("materializations") or 0)
-            if run["status"] in ENDED:
-                break
+            run = self.look(run_id)
+            progress(run.materializations)
+            if run.ended:
+                return self._result(run_id, run)
             time.sleep(0.25)
-        if run["status"] != "SUCCESS":
-            raise DagsterError(f"run {self.url}/runs/{run_id} ended as {run['status']}: {self._why(run_id)}")
-        return RunResult(run_id, run["endTime"] - run["startTime"])
+
+    def look(self, run_id: str) -> RunProgress:
+        """Where a run is at the moment.
+
+        Raises:
+            DagsterError: there is no such run.
+        """
+        run = self._query(queries.RUN, id=run_id)["runOrError"]
+        if "message" in run:
+            raise DagsterError(f"run {run_id}: {run['message']}")
+        seconds = (run["endTime"] or 0) - (run["startTime"] or 0)
+        return RunProgress(run["status"], run["stats"].get("materializations") or 0, seconds)
+
+    def result(self, run_id: str) -> RunResult:
+        """How a run ended that has.
+
+        Raises:
+            DagsterError: it failed; the message has the reason.
+        """
+        return self._result(run_id, self.look(run_id))
+
+    def _result(self, run_id: str, run: RunProgress) -> RunResult:
+        if run.status != "SUCCESS":
+            raise DagsterError(f"run {self.url}/runs/{run_id} ended as {run.status}: {self._why(run_id)}")
+        return RunResult(run_id, run.seconds)
 
     def told(self, run_id: str) -> dict[tuple[str, ...], dict[str, str]]:
         """What a run's materializations and observations say, by asset: label and value as text."""
