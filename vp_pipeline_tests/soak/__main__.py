@@ -5,31 +5,45 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 from dagster import BetaWarning
 
 from vp_pipeline_tests.soak.campaign import Report, soak
+from vp_pipeline_tests.soak.whole import WholeReport, soak_whole
 
 
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="Decides which faults strike when.")
 @click.option("--faults", default=1000, show_default=True, help="Stop when so many have met something.")
 @click.option("--days", default=365.0, show_default=True, help="Or when so much simulated time has passed.")
-def main(seed: int, faults: int, days: float) -> None:
+@click.option("--platform", "rounds", type=int, help="Kill processes of a whole platform, in so many rounds.")
+def main(seed: int, faults: int, days: float, rounds: int | None) -> None:
     """Run the platform's jobs on simulated time against real parts, strike them, and judge what is stored."""
     began = time.monotonic()
     # Directly below /tmp: as root the database runs as another user, who must get there.
-    folder = Path(tempfile.mkdtemp(prefix="vp-soak-"))
-    report = soak(folder, seed, faults, days, lambda line: click.echo(line, err=True))
-    for line in told(report, time.monotonic() - began):
+    folder = Path(tempfile.mkdtemp(prefix="vp-soak-")).resolve()
+    if rounds is None:
+        report = soak(folder, seed, faults, days, _say)
+        lines, options = told(report, time.monotonic() - began), f"--faults {faults} --days {days:g}"
+        problems = report.problems
+    else:
+        whole = soak_whole(folder, seed, rounds, _say)
+        lines, options = told_of_whole(whole, time.monotonic() - began), f"--platform {rounds}"
+        problems = whole.problems
+    for line in lines:
         click.echo(line)
-    if report.problems:
-        click.echo(f"logs of the runs and of the exchanges: {folder}")
-        click.echo(f'again: make soak ARGS="--seed {seed} --faults {faults} --days {days:g}"')
+    if problems:
+        click.echo(f"logs: {folder}")
+        click.echo(f'again: make soak ARGS="--seed {seed} {options}"')
         sys.exit(1)
     shutil.rmtree(folder)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def told(report: Report, seconds: float) -> list[str]:
@@ -47,9 +61,28 @@ def told(report: Report, seconds: float) -> list[str]:
         "longest unknown": f"{report.longest_unknown.total_seconds() / 3600:.2f} h of simulated time",
         "longest round": f"{report.longest_round:.1f} s",
     }
+    return [*_lines(report.seed, figures, report.problems), *report.notes]
+
+
+def told_of_whole(report: WholeReport, seconds: float) -> list[str]:
+    """What came of a soak of the whole platform, in lines."""
+    figures = {
+        "kills": f"{report.kills.total():,} in {report.rounds:,} rounds, in {seconds:.0f} s",
+        **{f"  {target}": f"{count:,}" for target, count in report.kills.most_common()},
+        **{f"struck runs that {ended}": f"{count:,}" for ended, count in report.runs.most_common()},
+        "minutes checked": f"{report.checked:,}",
+        "minutes lost": f"{report.lost:,}",
+        "duplicates": f"{report.duplicates:,}",
+        "artifacts checked": f"{report.artifacts:,}",
+        "longest recovery": f"{report.longest_recovery:.1f} s until all answered and the run had ended",
+    }
+    return _lines(report.seed, figures, report.problems)
+
+
+def _lines(seed: int, figures: Mapping[str, str], problems: Sequence[str]) -> list[str]:
     width = max(map(len, figures)) + 2
-    lines = [f"seed {report.seed}", *(f"{name:<{width}}{figure}" for name, figure in figures.items())]
-    return [*lines, *report.notes, *(f"WRONG: {problem}" for problem in report.problems)]
+    lines = [f"seed {seed}", *(f"{name:<{width}}{figure}" for name, figure in figures.items())]
+    return [*lines, *(f"WRONG: {problem}" for problem in problems)]
 
 
 if __name__ == "__main__":

@@ -194,3 +194,5 @@ class _Campaign:
         soundness = sound.examine(self._world, window)
         report.duplicates, report.artifacts = soundness.duplicates, soundness.artifacts
         report.problems += soundness.problems
+        if not report.artifacts:
+            report.problems.append("there is no artifact to check")

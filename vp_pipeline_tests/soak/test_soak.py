@@ -17,6 +17,7 @@ from vp_pipeline_tests.assets.simulated import MARKETS, QUARTER, START
 from vp_pipeline_tests.soak import judge, sound, strikes, ticks
 from vp_pipeline_tests.soak.campaign import soak
 from vp_pipeline_tests.soak.faults import STRIKES, draw
+from vp_pipeline_tests.soak.whole import soak_whole
 from vp_pipeline_tests.soak.world import World, running
 
 # Ten kinds of strikes are among its first twelve rounds.
@@ -51,6 +52,15 @@ def test_a_short_soak_loses_nothing(folder: Path) -> None:
     assert report.artifacts
     struck = {kind for kind, count in report.faults.items() if count and kind in STRIKES}
     assert len(struck) >= 4, struck
+
+
+@pytest.mark.platform
+def test_a_platform_comes_back_whatever_is_killed(folder: Path) -> None:
+    report = soak_whole(folder.resolve(), seed=1, rounds=2)
+    assert report.problems == []
+    assert (report.lost, report.duplicates, report.rounds) == (0, 0, 2)
+    assert report.checked > 0
+    assert report.kills.total() >= 5, report.kills
 
 
 DAMAGE = {
