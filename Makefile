@@ -1,6 +1,6 @@
 # The two commands of the README, and what they stand on. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format fuzz figures bench soak clean
+.PHONY: help setup demo up test lint format fuzz audit figures bench soak clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -54,6 +54,10 @@ test: lint ## linters, type checker and every test (ARGS="-k profile": some test
 
 fuzz: setup ## what reads input, on inputs that are nearly right (ARGS="--seconds 60": of each reader)
 	@$(VENV)/bin/python -m vp_pipeline_tests.fuzz $(ARGS)
+
+audit: | $(filter .uv/bin/uv,$(UV)) ## known vulnerabilities of what the lock file names, from PyPI's advisories
+	@"$(UV)" export --quiet --locked --no-dev --no-emit-project --output-file .audit.txt
+	"$(UV)" tool run pip-audit --strict --disable-pip --require-hashes --requirement .audit.txt
 
 figures: setup ## time and memory of the platform on this machine (ARGS=--write: into the README)
 	@$(VENV)/bin/python benchmarks/figures.py $(ARGS)

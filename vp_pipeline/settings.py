@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         description="Every how many seconds (5 or more) the leads are asked between ticks; 0 is never.",
     )
 
+    site_rate: int = Field(
+        default=600, ge=0, description="Requests a minute that the site answers one client; 0 is any number."
+    )
+
     history_start: date = Field(
         default=date(2021, 1, 1), description="First month of the history partitions, by any of its days."
     )

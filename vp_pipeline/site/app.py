@@ -29,6 +29,7 @@ from vp_pipeline.site import (
 )
 from vp_pipeline.site.database import Readers
 from vp_pipeline.site.headers import CompressedPages, SecurityHeaders
+from vp_pipeline.site.limited import Limited
 from vp_pipeline.site.pages import STATIC
 
 # Requests answered at once. More would only share the same cores, each with its own frames in memory.
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(SecurityHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=_hosts(settings), www_redirect=False),
             Middleware(metrics.Counted, counts=counts),
+            Middleware(Limited, rate=settings.site_rate),
             Middleware(CompressedPages, minimum_size=1000, compresslevel=5),
         ],
     )

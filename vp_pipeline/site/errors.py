@@ -4,6 +4,7 @@ Here belong the exception handlers and their wording, and nothing that answers a
 """
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import psycopg
@@ -30,10 +31,10 @@ def install(app: FastAPI) -> None:
     app.exception_handler(Exception)(_unexpected)
 
 
-def problem(status: int, detail: str) -> JSONResponse:
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """An answer for programs that says what was wrong."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 def _answer(request: Request, status: int, detail: str, remedy: str = "") -> Response:

@@ -184,3 +184,17 @@ def _wait_until_it_answers(url: str) -> None:
             pass
         assert time.monotonic() < until, f"{url} does not answer"
         time.sleep(0.1)
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(database_url: str, markets_file: Path) -> None:
+    with serving(make_settings(database_url, markets_file, site_rate=5)) as url:
+        answers = [requests.get(f"{url}/api/v1/artifacts", timeout=10) for _ in range(7)]
+        assert [one.status_code for one in answers] == [200] * 5 + [429] * 2
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+        assert "More than 5 requests" in answers[-1].json()["detail"]
+        assert answers[-1].headers["x-frame-options"] == "DENY"
+        assert requests.get(f"{url}/healthz", timeout=10).ok
+        assert requests.get(f"{url}/static/site.css", timeout=10).ok
+        # What a client says of itself counts only if a proxy on this machine passes it on.
+        other = {"X-Forwarded-For": "203.0.113.7"}
+        assert requests.get(f"{url}/api/v1/artifacts", headers=other, timeout=10).ok
