@@ -6,7 +6,7 @@ Dagster is told in `candles`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median_low
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -100,17 +100,23 @@ def _findings(number: int, answer: Answers, now: datetime, final: bool) -> list[
     for window, outcome in zip(answer.windows, answer.outcomes, strict=False):
         closed = Window(window.start, max(window.start, min(window.end, settled)))
         if isinstance(outcome, Fetched):
-            findings += _of_answer(number, closed, outcome, final)
+            findings += _of_answer(number, closed, outcome, now, final)
         else:
             findings.append(Finding(number, closed, "unknown", outcome.reason))
     return [finding for finding in findings if finding.window]
 
 
-def _of_answer(number: int, closed: Window, fetched: Fetched, final: bool) -> Iterator[Finding]:
+def _of_answer(
+    number: int, closed: Window, fetched: Fetched, now: datetime, final: bool
+) -> Iterator[Finding]:
     """Before what was answered the exchange serves nothing or was not asked; after it, its clock is late."""
     start = closed.start
-    if fetched.oldest is not None and fetched.oldest > start:
-        lost = Window(start, max(start, min(fetched.oldest, closed.end)))
+    oldest = fetched.oldest
+    if oldest is not None:
+        # By a clock that is ahead it would have forgotten minutes that it still serves.
+        oldest -= max(timedelta(0), floor(fetched.exchange_time, MINUTE) - floor(now, MINUTE))
+    if oldest is not None and oldest > start:
+        lost = Window(start, max(start, min(oldest, closed.end)))
         yield Finding(number, lost, "unfetchable", fetched.note)
         start = lost.end
     if start < fetched.answered.start:

@@ -251,6 +251,17 @@ def test_an_exchange_whose_clock_is_off_spoils_nothing(simulated: Simulated, sec
     simulated.assert_true(Window(START, START + 2 * QUARTER - MINUTE))
 
 
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_clock_that_is_ahead_makes_nothing_unfetchable(simulated: Simulated, others: int) -> None:
+    simulated.tick(START + QUARTER)
+    down = ({"exchange": market.split()[0], "kind": "status", "status": 451} for market in LIVE[:others])
+    simulated.faults({"exchange": "kraken", "kind": "skew", "seconds": 7200}, *down)
+    simulated.tick(START + 11 * HOUR)
+    simulated.faults()
+    simulated.tick(START + 11 * HOUR + QUARTER)
+    simulated.assert_true(Window(START, START + 11 * HOUR + QUARTER - MINUTE), ["kraken BTC/USD"])
+
+
 def test_whatever_strikes_in_the_end_every_minute_is_true(simulated: Simulated) -> None:
     chance = random.Random(0)
     last = 9
