@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from dagster import BetaWarning
 
+from vp_pipeline.runtime import signals
 from vp_pipeline_tests.soak.campaign import Report, soak
 from vp_pipeline_tests.soak.whole import WholeReport, soak_whole
 
@@ -22,22 +23,26 @@ from vp_pipeline_tests.soak.whole import WholeReport, soak_whole
 @click.option("--platform", "rounds", type=int, help="Kill processes of a whole platform, in so many rounds.")
 def main(seed: int, faults: int, days: float, rounds: int | None) -> None:
     """Run the platform's jobs on simulated time against real parts, strike them, and judge what is stored."""
+    signals.raise_terminated()
     began = time.monotonic()
     # Directly below /tmp: as root the database runs as another user, who must get there.
     folder = Path(tempfile.mkdtemp(prefix="vp-soak-")).resolve()
-    if rounds is None:
-        report = soak(folder, seed, faults, days, _say)
-        lines, options = told(report, time.monotonic() - began), f"--faults {faults} --days {days:g}"
-        problems = report.problems
-    else:
-        whole = soak_whole(folder, seed, rounds, _say)
-        lines, options = told_of_whole(whole, time.monotonic() - began), f"--platform {rounds}"
-        problems = whole.problems
+    options = f"--faults {faults} --days {days:g}" if rounds is None else f"--platform {rounds}"
+    again = f'logs: {folder}\nagain: make soak ARGS="--seed {seed} {options}"'
+    try:
+        if rounds is None:
+            report = soak(folder, seed, faults, days, _say)
+            lines, problems = told(report, time.monotonic() - began), report.problems
+        else:
+            whole = soak_whole(folder, seed, rounds, _say)
+            lines, problems = told_of_whole(whole, time.monotonic() - began), whole.problems
+    except Exception:
+        click.echo(again)
+        raise
     for line in lines:
         click.echo(line)
     if problems:
-        click.echo(f"logs: {folder}")
-        click.echo(f'again: make soak ARGS="--seed {seed} {options}"')
+        click.echo(again)
         sys.exit(1)
     shutil.rmtree(folder)
 

@@ -105,9 +105,12 @@ def draw(seed: int, number: int, markets: Sequence[str]) -> Round:
     (strike,) = chance.choices(STRIKES, list(_STRIKES.values()))
     if strike == "history over a tick":
         wire += [{**chance.choice(_OF_ARCHIVE), "exchange": ARCHIVE, "count": 1} for _ in range(3)]
+    if strike == "platform off" and chance.random() < 0.5:
+        # Where most is at stake: it forgets after twelve hours, and might seem to have forgotten more.
+        wire.insert(0, {"exchange": "kraken", "kind": "skew", "seconds": 7200, "count": 3})
     return Round(
         number,
-        quarters=chance.choice((4, 12, 30, 70)) if strike == "platform off" else 1,
+        quarters=chance.choice((4, 12, 30, 44, 70)) if strike == "platform off" else 1,
         wire=tuple(wire),
         strike=strike,
         seconds=chance.uniform(0.0, 1.2),
