@@ -68,7 +68,7 @@ def recompute(database_url: str, settings: Settings, base: str, window: Window) 
 def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> AssetsDefinition:
     """The step that adds up every instrument's markets, and makes the profiles of the hours after that."""
     catalog = settings.catalog
-    bases = {aggregate_key(base): base for base in _rates_first(catalog)}
+    bases = {aggregate_key(base): base for base in rates_first(catalog)}
 
     @multi_asset(
         name="aggregate",
@@ -127,6 +127,8 @@ def _recompute(connection: Connection, catalog: Catalog, base: str, window: Wind
         revalued = replace_changed(connection, QUOTE_RATE, rates[inside], {}, window)
         for other in catalog.instruments:
             stale.mark(connection, stale.PROFILE_HOURS, other, revalued)
+            if other != base:
+                stale.mark(connection, stale.AGGREGATE, other, revalued)
     else:
         rates = rows.read(connection, QUOTE_RATE, {}, known)
     result = add_up(frame, venues, lead, pd.Timestamp(window.start), pd.Timestamp(window.end), rates)
@@ -142,7 +144,7 @@ def rates_base(catalog: Catalog) -> str:
     return "BTC" if "BTC" in catalog.instruments else next(iter(catalog.instruments))
 
 
-def _rates_first(catalog: Catalog) -> list[str]:
+def rates_first(catalog: Catalog) -> list[str]:
     """All instruments, that which makes the rates before those which read them."""
     return sorted(catalog.instruments, key=lambda base: base != rates_base(catalog))
 

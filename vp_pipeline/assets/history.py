@@ -263,7 +263,9 @@ def _bars_event(settings: Settings, load: "LoadedBars", month: Window) -> Event:
 
 
 def _build_aggregate(settings: Settings) -> AssetsDefinition:
-    bases = {aggregate_key(base): base for base in settings.catalog.instruments}
+    from vp_pipeline.assets.aggregate import rates_first, recompute
+
+    bases = {aggregate_key(base): base for base in rates_first(settings.catalog)}
 
     @multi_asset(
         name="history_aggregate",
@@ -286,8 +288,6 @@ def _build_aggregate(settings: Settings) -> AssetsDefinition:
     def history_aggregate(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization]:
-        from vp_pipeline.assets.aggregate import recompute
-
         month = window_of(context)
         for key, base in bases.items():
             if key not in context.selected_asset_keys:

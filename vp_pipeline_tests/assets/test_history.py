@@ -2,25 +2,28 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, Definitions, ExecuteInProcessResult
 
 from vp_pipeline.assets import history_spot
+from vp_pipeline.assets.aggregate import recompute
 from vp_pipeline.assets.build import build_defs
 from vp_pipeline.assets.history_klines import load_bars
+from vp_pipeline.assets.history_spot import SpotHistory
 from vp_pipeline.assets.keys import HISTORY_JOB, HISTORY_KLINES_JOB, MONTH_FORMAT, range_tags
 from vp_pipeline.sandbox.candles import FUTURES, STEPS_MS
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
-from vp_pipeline.storage import rows
+from vp_pipeline.storage import rows, stale
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.io_manager import PostgresIOManager
 from vp_pipeline.storage.tables import AGGREGATE, KLINE
-from vp_pipeline.windows import DAY, MINUTE, to_ms
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, to_ms
 from vp_pipeline_tests.assets import recordings
 from vp_pipeline_tests.assets.conftest import Replayed
-from vp_pipeline_tests.assets.histories import Platform, month, settings_of
+from vp_pipeline_tests.assets.histories import MARKETS, Platform, month, settings_of
 from vp_pipeline_tests.dumps import dump
 
 NOW = datetime(2025, 3, 5, 12, 0, 30, tzinfo=UTC)
@@ -29,6 +32,16 @@ FTX = AssetKey(["history", "ftx", "btc_usd"])
 COVERAGE = AssetKey(["history", "coverage"])
 AGGREGATED = AssetKey(["history", "aggregate", "btc"])
 MONTHLY_BARS = "data/futures/um/monthly/klines/BTCUSDT/15m/BTCUSDT-15m-2024-12.zip"
+
+ETHER = """
+[instruments.ETH]
+row_size = 1
+lead = "binance ETH/USDT"
+
+[[markets]]
+exchange = "binance"
+symbol = "ETH/USDT"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +176,21 @@ def test_a_replay_has_no_history(replayed: Replayed) -> None:
     keys = {key for asset in replayed.definitions.assets or () for key in getattr(asset, "keys", ())}
     assert keys
     assert not {key for key in keys if key.path[0] == "history"}
+
+
+def test_other_instruments_are_made_again_when_rates_come_later(here: Platform, tmp_path: Path) -> None:
+    here.forget()
+    settings = settings_of(tmp_path, here.url, here.sandbox, MARKETS + ETHER)
+    hours = Window(month(2024, 2).start, month(2024, 2).start + 3 * HOUR)
+    SpotHistory(settings, here.url).load(
+        [market for market in settings.catalog.markets if market.retired is None], hours
+    )
+    for base in ("ETH", "BTC"):
+        recompute(here.url, settings, base, hours)
+    with transaction(here.url) as connection:
+        assert stale.pending(connection, stale.AGGREGATE, "BTC") == []
+        assert stale.pending(connection, stale.AGGREGATE, "ETH") == [hour.start for hour in hours.split(HOUR)]
+    for base in ("ETH", "BTC"):
+        recompute(here.url, settings, base, hours)
+    with transaction(here.url) as connection:
+        assert stale.pending(connection, stale.AGGREGATE, "ETH") == []
