@@ -23,7 +23,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from vp_pipeline.storage import programs
+from vp_pipeline.storage import major_upgrade, programs
 from vp_pipeline.storage.programs import EmbeddedPostgresError
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "running", "start"]
@@ -55,6 +55,9 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_checkpoints = off
 """
+
+# Not the locale of whoever starts first: order and upper case stay the same on all machines.
+_LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C")
 
 
 @dataclass(frozen=True)
@@ -118,14 +121,12 @@ def running(folder: Path) -> EmbeddedPostgres | None:
 def _start(folder: Path, data: Path) -> None:
     if os.geteuid() == 0:
         programs.let_server_user_in(folder)
+    major_upgrade.finish(data)
     if not data.exists():
         _make_cluster(data)
-    major = (data / "PG_VERSION").read_text().strip()
-    if major != str(programs.MAJOR):
-        raise EmbeddedPostgresError(
-            f"{data} was made by PostgreSQL {major}, this is {programs.MAJOR}: "
-            f"dump it with version {major}, move the folder away, start, and restore the dump"
-        )
+    if (data / "PG_VERSION").read_text().strip() != str(programs.MAJOR):
+        _clear_remains(data, _sockets(data))
+        major_upgrade.upgrade(data, _LOCALE)
     sockets = _sockets(data)
     _clear_remains(data, sockets)
     own = programs.server_user()
@@ -147,9 +148,7 @@ def _make_cluster(data: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     os.chown(new, own.pw_uid, own.pw_gid)
-    # Not the locale of whoever starts first: order and upper case stay the same on all machines.
-    locale = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C")
-    programs.run("initdb", "-D", new, "-U", "postgres", "--auth=trust", *locale, cwd=new)
+    programs.run("initdb", "-D", new, "-U", "postgres", "--auth=trust", *_LOCALE, cwd=new)
     with (new / "postgresql.conf").open("a") as file:
         file.write("\ninclude_if_exists = 'vp.conf'\n")
     new.rename(data)

