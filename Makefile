@@ -66,7 +66,7 @@ bench: setup ## every ratio the project claims, in one report (ARGS=--quick: sma
 	@$(VENV)/bin/python benchmarks/report.py $(ARGS)
 
 soak: setup ## strike the platform with seeded faults, then judge every minute (ARGS="--seed 1 --faults 1000")
-	@$(VENV)/bin/python -m vp_pipeline_tests.soak $(ARGS)
+	@PYTHONWARNINGS="ignore:Parameter" $(VENV)/bin/python -m vp_pipeline_tests.soak $(ARGS)
 
 clean: ## remove what the commands made, demos and replays included; the live platform's data in .vp/live stay
 	rm -rf $(VENV) .uv .vp/bench .vp/demo .vp/replay-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

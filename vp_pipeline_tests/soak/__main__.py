@@ -4,12 +4,10 @@ import shutil
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from dagster import BetaWarning
 
 from vp_pipeline.runtime import signals
 from vp_pipeline_tests.soak.campaign import Report, soak
@@ -91,5 +89,4 @@ def _lines(seed: int, figures: Mapping[str, str], problems: Sequence[str]) -> li
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore", BetaWarning)
     main()

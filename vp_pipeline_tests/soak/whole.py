@@ -40,6 +40,8 @@ _SPARED: Final = 65.0
 _PATIENCE: Final = 180.0
 # A run that has not begun by then waits for what else was killed.
 _BEGUN: Final = 8.0
+# The code server starts a run as Python starts any process of another.
+_RUN_WORDS: Final = "spawn_main"
 _STOP = "mutation ($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
 _SCHEDULES = """{
   schedulesOrError(repositorySelector:
@@ -239,7 +241,7 @@ class _Whole:
         while time.monotonic() < deadline:
             for process in processes_of(self._world.home):
                 try:
-                    if "execute_run" in " ".join(process.cmdline()):
+                    if _RUN_WORDS in " ".join(process.cmdline()):
                         return process
                 except psutil.NoSuchProcess:
                     continue  # gone meanwhile
