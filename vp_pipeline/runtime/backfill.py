@@ -55,9 +55,7 @@ class Day(click.ParamType[date]):
     help="A market of the markets file; may be given again. All of them if neither this nor --klines.",
 )
 @click.option("--klines", is_flag=True, help="The bars of the USD-M perpetuals, alone or beside --market.")
-@click.option(
-    "--at-once", type=click.IntRange(1, 100), help="Months side by side; needs workers (default 4)."
-)
+@click.option("--at-once", type=click.IntRange(1, 16), help="Months side by side; needs workers (default 4).")
 @click.option(
     "--dagster", "url", metavar="URL", help="Dagster of a platform that runs elsewhere, as VP_* describe it."
 )

@@ -125,11 +125,10 @@ class Cluster:
         return self.variables["VP_DATABASE_URL"]
 
     def worker(self, name: str) -> Vp:
-        """A worker that waits for work."""
+        """A worker, which takes steps as soon as it has started."""
         log = self.home / f"{name}.log"
         worker = Vp("worker", home=self.home / name, output=log, variables=self.variables)
         self.stack.callback(_end, worker)
-        worker.wait_for(" ready.")
         return worker
 
     def run(self, window: Window) -> Run:

@@ -63,6 +63,19 @@ def test_what_cannot_be_is_refused_before_anything_starts(
     assert not (tmp_path / "postgres").exists()
 
 
+def test_a_platform_elsewhere_is_asked_by_its_address_and_months_side_by_side_need_workers() -> None:
+    asked = ["backfill", "--from", "2024-01-01", "--to", "2024-02-01", "--dagster", "http://127.0.0.1:1/"]
+    elsewhere = {"VP_DATABASE_URL": "postgresql://nobody@127.0.0.1/none"}
+    workers = {**elsewhere, "VP_BROKER_URL": "redis://127.0.0.1:1/0"}
+    result = CliRunner().invoke(main, [*asked, "--at-once", "2"], env=elsewhere)
+    assert result.exit_code == 2
+    assert "--at-once needs workers" in result.output
+    for variables in (elsewhere, workers):
+        result = CliRunner().invoke(main, asked, env=variables)
+        assert result.exit_code == 1
+        assert "Dagster at http://127.0.0.1:1 " in result.output
+
+
 def test_a_replay_has_no_history(tmp_path: Path) -> None:
     platform_file.write(tmp_path, {"VP_SOURCE": "replay", "VP_MARKETS_FILE": str(SHIPPED)})
     assert "holds a replay" in refused(tmp_path, "--from", "2024-01-01", "--to", "2024-02-01")
