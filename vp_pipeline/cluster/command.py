@@ -4,6 +4,7 @@ Here belongs starting one Celery worker, as a machine of a cluster has it.
 """
 
 import os
+import secrets
 import socket
 
 import click
@@ -40,7 +41,8 @@ def worker(processes: int) -> None:
     os.environ["REMAP_SIGTERM"] = "SIGQUIT"
     from vp_pipeline.cluster.app import QUEUE, celery_app
 
-    name = f"vp-{os.getpid()}@{socket.gethostname()}"
+    # Its own on any machine: by it a run asks for its step.
+    name = f"vp-{secrets.token_hex(4)}@{socket.gethostname()}"
     options = ["--pool=prefork", f"--concurrency={processes}", f"--hostname={name}", f"--queues={QUEUE}"]
     quiet = ["--without-gossip", "--without-mingle", "--loglevel=INFO"]
     celery_app(settings.broker).worker_main(["worker", *options, *quiet])
