@@ -31,18 +31,28 @@ def draw(points: Sequence[Point], file: Path) -> None:
 def _fill(panel: Axes, size: str, points: Sequence[Point]) -> None:
     for number, curve in enumerate(dict.fromkeys(point.curve for point in points)):
         line = sorted((point.x, point.y) for point in points if point.curve == curve)
-        theirs = "document" in curve or "candles" in curve
         panel.plot(
             [x for x, _ in line],
             [y for _, y in line],
             marker="o",
-            linestyle="--" if theirs else "-",
+            linestyle="-" if curve.endswith("ours") else "--",
             color=_COLOURS[number % len(_COLOURS)],
             label=curve,
         )
     panel.set_xscale("log")
     panel.set_yscale("log")
+    where = sorted({point.x for point in points})
+    panel.set_xticks(where, [_short(x) for x in where])
+    panel.minorticks_off()
     panel.set_xlabel(size)
     panel.set_ylabel("seconds")
-    panel.grid(visible=True, which="major", alpha=0.3)
-    panel.legend(fontsize=8)
+    panel.grid(visible=True, alpha=0.3)
+    panel.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+
+
+def _short(count: float) -> str:
+    """10k for ten thousand, 5M for five million."""
+    for unit, name in ((1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            return f"{count / unit:g}{name}"
+    return f"{count:g}"

@@ -132,7 +132,7 @@ def grow(connection: Connection, numbers: list[int], window: Window) -> None:
             quick = timed(5, partial(profiles.total, connection, "BTC", part))
             slow = timed(1, partial(from_candles, connection, numbers, part))
             tell(
-                Point("profile from the store", "years", years, quick),
+                Point("profile from the store, ours", "years", years, quick),
                 Point("profile from candles", "years", years, slow),
             )
 
