@@ -198,7 +198,9 @@ def _days(traded: Floats, weekday: npt.NDArray[np.int8]) -> npt.NDArray[np.int64
 
 def _spreads(returns: BarReturns) -> pd.DataFrame:
     """SPREAD of each of GROUPS."""
-    known = np.isfinite(returns.return_pct)
+    known = np.flatnonzero(np.isfinite(returns.return_pct))
+    # Sorted once, by value: each group's part of that is in order too.
+    known = known[np.argsort(returns.return_pct[known])]
     r, weekday, session = returns.return_pct[known], returns.weekday[known], returns.session[known]
     codes: dict[str, npt.NDArray[np.integer]] = {
         "all": np.zeros(len(r), dtype=np.int8),
@@ -207,13 +209,11 @@ def _spreads(returns: BarReturns) -> pd.DataFrame:
         "weekday_session": weekday * np.int8(len(SESSIONS)) + session,
         "quarter": returns.quarter[known],
     }
-    rows = []
+    rows: list[tuple[float, float, float, float, float]] = []
     for grouping, place in GROUPINGS.items():
         code, count = codes[grouping], place.stop - place.start
         ends = np.cumsum(np.bincount(code, minlength=count))
-        for part in np.split(r[np.argsort(code, kind="stable")], ends[:-1]):
-            part.sort()
-            rows.append(_spread(part))
+        rows += map(_spread, np.split(r[np.argsort(code, kind="stable")], ends[:-1]))
     return pd.DataFrame(rows, columns=list(SPREAD))
 
 
