@@ -83,7 +83,7 @@ Claim = Ratio | Point
 
 def times(ratio: float) -> str:
     """A ratio with as many digits as mean something."""
-    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.1f}" if ratio >= 0.95 else f"{ratio:.2g}"
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2g}"
 
 
 def tell(*claims: Claim) -> None:

@@ -145,7 +145,8 @@ def write(folder: Path, results: dict[Benchmark, Result]) -> None:
                 "# Benchmarks",
                 f"Made by `make bench`, measured on {machine()}. The ways of a ratio are measured in one run,"
                 " by turns, and medians count. Load is how many processes wanted the processor before a"
-                " benchmark began: the more, the more the ratios are to be trusted than the milliseconds.",
+                " benchmark began: above 2 the machine was shared, which slows down what computes more than"
+                " what waits for a network.",
                 summary([claim for claim in claims if isinstance(claim, Ratio)]),
                 f"## Growth\n\n![Seconds by rows, markets and years]({FIGURE})",
                 *(_section(benchmark, result) for benchmark, result in results.items()),
