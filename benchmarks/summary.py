@@ -26,8 +26,8 @@ def summary(ratios: Sequence[Ratio]) -> str:
             _table(_rows(peers)),
             "\n## Distance to the limits\n",
             "How many times the limit ours takes; less is better. Some limits are physical (one pass over"
-            " memory, a raw COPY, bytes over plain sockets), others set. A read below the raw COPY sends columns"
-            " packed as one value each, which is fewer bytes and fewer steps than rows.\n",
+            " memory, a raw COPY, bytes over plain sockets), others set. A read below the raw COPY sends"
+            " columns packed as one value each, which is fewer bytes and fewer steps than rows.\n",
             _table(_rows(limits)),
         ]
     )
