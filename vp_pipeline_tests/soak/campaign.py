@@ -105,7 +105,6 @@ class _Campaign:
         self.now += drawn.quarters * QUARTER
         struck = strikes.strike(self._world, self.now, drawn)
         self._count(drawn, struck.hit)
-        # A backlog of whole hours is what a switched-off platform has; of the rest this is the measure.
         waited = judge.longest_unknown(self._world, MARKETS, self.now)
         report.longest_unknown = max(report.longest_unknown, waited)
         report.longest_round = max(report.longest_round, time.monotonic() - began)

@@ -38,11 +38,16 @@ _NO_ROWS = {
         SELECT FROM pg_stat_activity WHERE application_name = 'vp' AND pid <> pg_backend_pid()
     """,
     "transactions left prepared": "SELECT FROM pg_prepared_xacts",
-    "bars of the site that do not follow from their minutes": """
-        SELECT FROM site.bar CROSS JOIN LATERAL
-            site.bar_of_minutes(base, bar.open_time, bar.open_time + interval '1 hour') AS made
-        WHERE length = 'hour' AND ROW(bar.open, bar.high, bar.low, bar.close, bar.volume, bar.minutes)
-            IS DISTINCT FROM ROW(made.open, made.high, made.low, made.close, made.volume, made.minutes)
+    "bars of the site that are not what their minutes or hours give": """
+        WITH made AS (
+            SELECT base, 'hour' AS length, start, bar.* FROM (
+                SELECT DISTINCT base, date_trunc('hour', open_time, 'UTC') AS start FROM aggregate) AS hour
+            CROSS JOIN LATERAL site.bar_of_minutes(base, start, start + interval '1 hour') AS bar
+            UNION ALL
+            SELECT base, 'day', start, bar.* FROM (
+                SELECT DISTINCT base, date_trunc('day', open_time, 'UTC') AS start FROM aggregate) AS day
+            CROSS JOIN LATERAL site.bar_of_hours(base, start, start + interval '1 day') AS bar)
+        (TABLE made EXCEPT TABLE site.bar) UNION ALL (TABLE site.bar EXCEPT TABLE made)
     """,
 }
 

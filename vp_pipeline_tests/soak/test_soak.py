@@ -123,8 +123,10 @@ def _damage_what_follows(world: World, window: Window) -> None:
     with psycopg.connect(world.url, application_name="vp") as connection:
         connection.execute("UPDATE artifact SET content = (SELECT content FROM artifact_include LIMIT 1)")
         connection.execute("UPDATE aggregate SET volume = volume + 1 WHERE open_time = %s", [window.start])
+        connection.execute("DELETE FROM site.bar WHERE length = 'day'")
         connection.commit()
         problems = " ".join(sound.examine(world, window).problems)
     assert "does not match its checksum" in problems
     assert "hours of the aggregate were not made of the candles" in problems
     assert "sessions left open" in problems
+    assert "1 bars of the site" in problems
