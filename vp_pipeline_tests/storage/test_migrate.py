@@ -1,3 +1,4 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -164,6 +165,31 @@ def test_a_query_by_market_looks_into_its_partition_alone(postgres_server: Embed
     assert str(by_number).count("candle_") == 2, "one partition and its index"
     # By name the market is known only when the query runs; the other partitions are not touched then.
     assert str(by_name).count("never executed") >= 49
+
+
+def test_bars_hold_what_is_written_while_they_are_made_the_first_time(
+    postgres_server: EmbeddedPostgres,
+) -> None:
+    url = postgres_server.url("written_meanwhile")
+    migrate.create_database(url)
+    migrate.upgrade(url, "0005")
+    minute = (
+        "INSERT INTO aggregate (base, open_time, close, volume, markets, missing, price_market)"
+        " VALUES ('BTC', '2026-01-01 00:00Z', 2, 3, 1, '', 'kraken BTC/USD')"
+    )
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'aggregate'::regclass"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as tick, psycopg.connect(url) as watch:
+        tick.execute(minute)
+        upgrade = pool.submit(migrate.upgrade, url)
+        while watch.execute(waits).fetchone() == (0,):
+            assert not upgrade.done()
+            watch.rollback()
+            time.sleep(0.01)
+        tick.commit()
+        upgrade.result()
+    with psycopg.connect(url) as connection:
+        bars = connection.execute("SELECT length, close, minutes FROM site.bar ORDER BY length").fetchall()
+    assert bars == [("day", 2.0, 1), ("hour", 2.0, 1)]
 
 
 def test_unreachable_server_is_an_error(postgres_server: EmbeddedPostgres) -> None:

@@ -148,12 +148,16 @@ END
 $$
 """
 
+# Whoever writes meanwhile would have no trigger yet, and be seen by nobody. In the order of a tick.
+LOCK = "LOCK TABLE quote_rate, aggregate IN SHARE ROW EXCLUSIVE MODE"
+
 NOTING = ("aggregate", "profile", "volume_profile", "naked_poc")
 EVENTS = {"insert": "NEW", "update": "NEW", "delete": "OLD"}
 
 
 def upgrade() -> None:
     """Create the schema, fill it, set the triggers."""
+    op.execute(LOCK)
     for part in (TABLES, FILL):
         for statement in part.split(";\n\n"):
             op.execute(statement)
