@@ -71,6 +71,7 @@ BENCHMARKS = (
     Benchmark("histogram", "Volume by price"),
     Benchmark("sessions", "Sessions", "", "--years 0.5"),
     Benchmark("site", "Pages of the site", "--rows 5000000", "--rows 200000"),
+    Benchmark("readers", "Two hundred readers during ticks", "", "--readers 50 --seconds 10"),
     Benchmark("tearsheet", "Tearsheets"),
 )
 
