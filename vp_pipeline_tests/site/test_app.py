@@ -1,5 +1,6 @@
 """What holds for every answer: headers, hosts, errors; and starting and stopping."""
 
+import hashlib
 import os
 import re
 import signal
@@ -120,6 +121,13 @@ def test_the_site_cannot_write(settings: Settings) -> None:
 
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), reading(settings) as connection:
         connection.execute("DELETE FROM artifact")
+
+
+def test_plotly_is_the_published_one() -> None:
+    from vp_pipeline.site import plotly_js
+
+    assert hashlib.sha256(plotly_js._read()).hexdigest() == plotly_js.SHA256
+    assert f"plotly.js (finance - minified) v{plotly_js.VERSION}\n".encode() in plotly_js._read()[:200]
 
 
 def test_plotly_is_kept_by_the_browser_for_good(address: str) -> None:
