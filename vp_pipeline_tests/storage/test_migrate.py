@@ -151,6 +151,55 @@ def test_candles_and_coverage_of_the_first_version_are_carried_over(
     ]
 
 
+OF_EVERY_VERSION = """
+INSERT INTO market (exchange, symbol) VALUES ('kraken', 'BTC/USD');
+INSERT INTO candle (market_id, provisional, open_time, open, high, low, close, volume)
+    SELECT 1, false, '2026-01-01Z'::timestamptz + n * interval '1 minute', 1, 4, 0.5, 2, n
+    FROM generate_series(0, 149) AS n;
+INSERT INTO aggregate (base, open_time, open, high, low, close, volume, markets, missing, price_market)
+    SELECT 'BTC', '2026-01-01Z'::timestamptz + n * interval '1 minute', 1, 4, 0.5, 2, n, 1, '',
+        'kraken BTC/USD'
+    FROM generate_series(0, 149) AS n;
+INSERT INTO coverage_run (market_id, start_time, end_time, state, reason)
+    VALUES (1, '2026-01-01Z', '2026-01-01 02:30Z', 'got', '');
+INSERT INTO kline VALUES ('BTCUSDT', '5m', '2026-01-01Z', 1, 2, 1, 2, 7, 1, 1, 1);
+INSERT INTO daily_return (symbol, day, close, return) VALUES ('BTCUSDT', '2026-01-01', 1, 0.1);
+INSERT INTO strategy_return VALUES ('equal_weight', '2026-01-01', 0.1);
+INSERT INTO artifact (name, partition, media_type, content, size, sha256, run_id, created_at)
+    VALUES ('tearsheets/a', '', 'text/plain', 'a', 1, 'x', 'r', '2026-01-01Z')
+"""
+
+
+@pytest.mark.parametrize("version", sorted(migrate.versions())[1:-1])
+def test_what_any_later_version_stored_is_kept(postgres_server: EmbeddedPostgres, version: str) -> None:
+    url = postgres_server.url(f"from_{version}")
+    migrate.create_database(url)
+    migrate.upgrade(url, version)
+    with transaction(url) as connection:
+        for statement in OF_EVERY_VERSION.split(";\n"):
+            connection.execute(statement)
+    migrate.upgrade(url)
+    with transaction(url) as connection:
+        for table, count in (("candle", 150), ("aggregate", 150), ("kline", 1), ("artifact", 1)):
+            query = f"SELECT count(*) FROM {table}"
+            assert connection.execute(query).fetchone() == (count,), table
+        assert connection.execute("SELECT sum(volume) FROM candle").fetchone() == (149 * 150 / 2,)
+        runs = connection.execute("SELECT state, minutes FROM coverage").fetchall()
+        bars = connection.execute(
+            "SELECT length, minutes, high, volume FROM site.bar ORDER BY length, open_time"
+        ).fetchall()
+        for name, columns in (("daily_return", "close, return"), ("strategy_return", "return")):
+            assert connection.execute(f"SELECT {columns} FROM {name}").fetchone()
+    assert runs == [("got", 150)]
+    # What readers see is made of what is there, whenever it was stored.
+    assert bars == [
+        ("day", 150, 4.0, 11_175.0),
+        ("hour", 60, 4.0, 1_770.0),
+        ("hour", 60, 4.0, 5_370.0),
+        ("hour", 30, 4.0, 4_035.0),
+    ]
+
+
 def test_a_query_by_market_looks_into_its_partition_alone(postgres_server: EmbeddedPostgres) -> None:
     url = postgres_server.url("partitions")
     migrate.create_database(url)
