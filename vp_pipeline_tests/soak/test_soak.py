@@ -1,13 +1,10 @@
 """The soak's short form, and that the soak notices what it is there to notice."""
 
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import psycopg
-import pytest
 from pydantic import SecretStr
 
 from vp_pipeline.sandbox.faults import Fault
@@ -17,18 +14,10 @@ from vp_pipeline_tests.assets.simulated import MARKETS, QUARTER, START
 from vp_pipeline_tests.soak import judge, sound, strikes, ticks
 from vp_pipeline_tests.soak.campaign import soak
 from vp_pipeline_tests.soak.faults import STRIKES, draw
-from vp_pipeline_tests.soak.whole import soak_whole
 from vp_pipeline_tests.soak.world import World, running
 
 # Ten kinds of strikes are among its first twelve rounds.
 SEED = 3719
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Not pytest's own: as root the database runs as another user, whom pytest would lock out again."""
-    with tempfile.TemporaryDirectory(prefix="vp-soak-") as path:
-        yield Path(path)
 
 
 def test_the_seed_alone_decides_and_every_kind_of_fault_has_its_turn() -> None:
@@ -52,16 +41,6 @@ def test_a_short_soak_loses_nothing(folder: Path) -> None:
     assert report.artifacts
     struck = {kind for kind, count in report.faults.items() if count and kind in STRIKES}
     assert len(struck) >= 4, struck
-
-
-@pytest.mark.platform
-def test_a_platform_comes_back_whatever_is_killed(folder: Path) -> None:
-    report = soak_whole(folder.resolve(), seed=1, rounds=2)
-    assert report.problems == []
-    assert (report.lost, report.duplicates, report.rounds) == (0, 0, 2)
-    assert report.checked > 0
-    # All six have their turn; one that is down already, as another took it along, is not killed.
-    assert report.kills.total() >= 3, report.kills
 
 
 DAMAGE = {
