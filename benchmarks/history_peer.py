@@ -4,7 +4,8 @@ Every answer of the sandbox comes a tenth of a second late. Binance's candles co
 by pages of its REST API, both for us and for freqtrade. Each load starts from nothing and is timed as a whole
 process, from its start to its exit. freqtrade writes a Feather file; ours compares with what is stored,
 writes to PostgreSQL and records every minute in the ledger, checksums of the archive included. The archive's
-files are made before the clock starts. Processes take turns, medians count, and all must bring as many
+files are made before the clock starts. The platform gives each month a Dagster run of its own, some seconds
+each, which are not counted here. Processes take turns, medians count, and all must bring as many
 candles.
 
 freqtrade is installed from PyPI when it is first needed, see `peers`. It takes the exchanges' addresses from

@@ -60,7 +60,9 @@ BENCHMARKS = (
         "--rows 100000 --runs 1",
         script="whole_tick",
     ),
-    Benchmark("history_peer", "History against freqtrade", "", "--archive-months 1 --runs 1"),
+    Benchmark(
+        "history_peer", "History against freqtrade, without Dagster's runs", "", "--archive-months 1 --runs 1"
+    ),
     Benchmark("function_peers", "Profile and density against others", "", "--candles 1440 44640 --runs 1"),
     Benchmark("tick_write", "Writing a tick", "--rows 10000 1000000 5000000", "--rows 10000 100000"),
     Benchmark("history_load", "Loading history", "", "--months 1 --runs 3"),
