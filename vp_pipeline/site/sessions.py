@@ -15,13 +15,14 @@ from vp_pipeline.analytics.sessions import SESSIONS, WEEKDAYS
 from vp_pipeline.site import session_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
-from vp_pipeline.site.pages import DASH, page
+from vp_pipeline.site.pages import DASH, page, settings_of
 
 router = APIRouter(include_in_schema=False)
 
 SHADES = 6
 SESSION_HOURS = {name: f"{start:02}{DASH}{end:02}" for name, (start, end) in SESSIONS.items()}
 SPANS = {"30d": "30 days", "90d": "90 days", "1y": "a year", "all": "all days"}
+_HORIZONS = {"bar": 0, "1h": 1, "1d": 2}
 _QUARTERS = {"quarter": "By quarter of the hour, scaled to one hour"}
 
 
@@ -34,7 +35,11 @@ def sessions(
 ) -> Response:
     """The tables of one series, `series` being SYMBOL-interval; the newest day if none is given."""
     with reading(request) as connection:
-        stored = {"-".join(key): key for key in session_queries.series(connection)}
+        # In the order of the markets file; what is stored and no longer in it comes last.
+        named = [(one.symbol, one.interval) for one in settings_of(request).catalog.klines]
+        found = session_queries.series(connection)
+        ordered = [key for key in named if key in found] + [key for key in found if key not in named]
+        stored = {"-".join(key): key for key in ordered}
         if not stored:
             return page(request, "sessions.html", series=None)
         chosen = series or next(iter(stored))
@@ -82,8 +87,8 @@ def _records(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
     order = {name: place for place, name in enumerate([*WEEKDAYS, *SESSIONS])}
     label = table["weekday"] + table["session"] + table["minute"]
     place = label.map(lambda name: order.get(name, -1))
-    made = table.assign(label=label, place=place)
-    return made.sort_values(["place", "label", "horizon"], kind="stable").to_dict("records")
+    made = table.assign(label=label, place=place, longer=table["horizon"].map(_HORIZONS.get))
+    return made.sort_values(["place", "label", "longer"]).to_dict("records")
 
 
 def _grid(table: pd.DataFrame) -> dict[tuple[str, str], tuple[float, int]]:
