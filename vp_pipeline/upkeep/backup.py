@@ -113,7 +113,14 @@ def read(path: Path) -> Manifest:
                 f"{path} was made by vp-pipeline {manifest['program']}, in a newer format: use that version"
             )
         for name in manifest["databases"]:
-            servers.check(backup.blocks(f"{name}.dump"))
+            blocks = backup.blocks(f"{name}.dump")
+            try:
+                servers.check(blocks)
+            except BackupError:
+                # pg_restore may give up before the checksum is known, which says more.
+                for _ in blocks:
+                    pass
+                raise
     return manifest
 
 

@@ -13,6 +13,9 @@ from vp_pipeline.runtime.signals import Terminated
 @pytest.fixture(autouse=True)
 def handlers_as_before() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in signals.STOP_SIGNALS}
+    # Under nohup a run begins with one of them ignored.
+    for number in signals.STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -56,7 +56,8 @@ def test_any_damage_is_told(made: backup.Made, tmp_path: Path) -> None:
     whole = made.path.read_bytes()
     damaged = tmp_path / "damaged.tar"
     with tarfile.open(made.path) as tar:
-        places = [member.offset_data + member.size // 2 for member in tar.getmembers()]
+        parts = (0.02, 0.3, 0.5, 0.97)
+        places = [m.offset_data + int(m.size * part) for m in tar.getmembers() for part in parts]
         places += [member.offset + 30 for member in tar.getmembers()]
     for place in places:
         damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
