@@ -61,12 +61,8 @@ def database_url(postgres_server: embedded.EmbeddedPostgres) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares fixtures stays in one process: a file, and all of `e2e`. The longest begin first."""
-    for item in items:
-        folder, file = item.path.parent, item.path
-        item.add_marker(pytest.mark.xdist_group(folder.name if folder.name == "e2e" else str(file)))
+    """What takes longest begins first."""
     items.sort(key=lambda item: item.get_closest_marker("platform") is None)
 
 
