@@ -56,9 +56,6 @@ log_timezone = 'UTC'
 log_checkpoints = off
 """
 
-# Not the locale of whoever starts first: order and upper case stay the same on all machines.
-_LOCALE = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C")
-
 
 @dataclass(frozen=True)
 class EmbeddedPostgres:
@@ -126,7 +123,7 @@ def _start(folder: Path, data: Path) -> None:
         _make_cluster(data)
     if (data / "PG_VERSION").read_text().strip() != str(programs.MAJOR):
         _clear_remains(data, _sockets(data))
-        major_upgrade.upgrade(data, _LOCALE)
+        major_upgrade.upgrade(data)
     sockets = _sockets(data)
     _clear_remains(data, sockets)
     own = programs.server_user()
@@ -144,13 +141,8 @@ def _start(folder: Path, data: Path) -> None:
 
 def _make_cluster(data: Path) -> None:
     # Under another name until it is whole: an interrupted initdb leaves what no server starts from.
-    new, own = data.with_name("data.new"), programs.server_user()
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(mode=0o700)
-    os.chown(new, own.pw_uid, own.pw_gid)
-    programs.run("initdb", "-D", new, "-U", "postgres", "--auth=trust", *_LOCALE, cwd=new)
-    with (new / "postgresql.conf").open("a") as file:
-        file.write("\ninclude_if_exists = 'vp.conf'\n")
+    new = data.with_name("data.new")
+    programs.make_cluster(new)
     new.rename(data)
 
 

@@ -17,10 +17,10 @@ LOG = logging.getLogger(__name__)
 _NEW, _WHOLE = "data.new", "upgraded"
 
 
-def upgrade(data: Path, initdb: tuple[str, ...]) -> None:
+def upgrade(data: Path) -> None:
     """Replace the cluster in `data`, on which no server runs, by the same of today's version.
 
-    `initdb` has the options a new cluster is made with. The old one becomes `data.<version>` beside it.
+    The old one becomes `data.<version>` beside it.
 
     Raises:
         EmbeddedPostgresError: the programs of that version are not part of this installation, there is
@@ -39,18 +39,13 @@ def upgrade(data: Path, initdb: tuple[str, ...]) -> None:
         )
     _has_room(data)
     LOG.warning("%s: upgrading from PostgreSQL %s to %s", data, major, programs.MAJOR)
-    new, own = data.with_name(_NEW), programs.server_user()
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(mode=0o700)
-    os.chown(new, own.pw_uid, own.pw_gid)
+    new = data.with_name(_NEW)
     _end_cleanly(data, older)
     sums = "--data-checksums" if _has_checksums(data, older) else "--no-data-checksums"
-    programs.run("initdb", "-D", new, "-U", "postgres", "--auth=trust", sums, *initdb, cwd=new)
+    programs.make_cluster(new, sums)
     today = programs.path("postgres").parent
     folders = ("--old-datadir", data, "--new-datadir", new, "--old-bindir", older, "--new-bindir", today)
     programs.run("pg_upgrade", *folders, "--socketdir", new, "--username", "postgres", "--no-sync", cwd=new)
-    with (new / "postgresql.conf").open("a") as file:
-        file.write("\ninclude_if_exists = 'vp.conf'\n")
     os.sync()
     (new / _WHOLE).touch()
     data.rename(kept)

@@ -7,6 +7,7 @@ when, is for `embedded`.
 import os
 import pwd
 import re
+import shutil
 import subprocess
 import tempfile
 from functools import cache
@@ -30,6 +31,23 @@ def server_user() -> pwd.struct_passwd:
     except KeyError:
         _add_server_user()
     return pwd.getpwnam(_ROOT_RUNS_AS)
+
+
+def make_cluster(data: Path, *options: str) -> None:
+    """A new cluster in a folder, in place of whatever is there, whose settings are in its `vp.conf`.
+
+    Raises:
+        EmbeddedPostgresError: initdb fails.
+    """
+    own = server_user()
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700)
+    os.chown(data, own.pw_uid, own.pw_gid)
+    # Not the locale of whoever starts first: order and upper case stay the same on all machines.
+    locale = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--lc-messages=C")
+    run("initdb", "-D", data, "-U", "postgres", "--auth=trust", *locale, *options, cwd=data)
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("\ninclude_if_exists = 'vp.conf'\n")
 
 
 def _entry(number: int) -> pwd.struct_passwd:
