@@ -26,6 +26,7 @@ from vp_pipeline.site.answers import (
     page_of,
 )
 from vp_pipeline.site.database import reading
+from vp_pipeline.site.live import told_of
 from vp_pipeline.site.market import view_of
 from vp_pipeline.site.market_state import State
 from vp_pipeline.site.pages import now_of, settings_of
@@ -205,7 +206,7 @@ def latest_minutes(request: Request, instrument: _INSTRUMENT) -> Response:
     with reading(request) as connection:
         found = latest.read(connection, instrument)
     nothing = latest.Latest(settings.catalog.instruments[instrument].lead, None, "not asked yet", ())
-    told = (found or nothing).as_told(settings.poll_seconds)
+    told = told_of(found or nothing, settings)
     return answer(request, told.pop("minutes"), latest.Minute._fields, instrument=instrument, **told)
 
 

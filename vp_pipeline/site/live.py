@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import psycopg
 from fastapi import APIRouter, HTTPException, Request
@@ -72,7 +73,7 @@ class Hub:
                 fresh = self._latest.get(base)
                 if fresh is not None and fresh != shown and not self._away:
                     shown = fresh
-                    yield _event("fresh", base, None, **fresh.as_told(self._settings.poll_seconds))
+                    yield _event("fresh", base, None, **told_of(fresh, self._settings))
                 try:
                     async with asyncio.timeout(BEAT_SECONDS):
                         await turned.wait()
@@ -133,6 +134,19 @@ class Hub:
             self._numbers, self._latest, self._away = numbers, fresh, False
             self._first.set()
             self._turn()
+
+
+def told_of(latest: Latest, settings: Settings) -> dict[str, Any]:
+    """The lead's minutes for readers; `late_seconds` after `read_at` the next reading is overdue."""
+    return {
+        "market": latest.market,
+        "read_at": None if latest.read_at is None else latest.read_at.isoformat(),
+        # Three may fail, each after its timeout.
+        "late_seconds": 3 * settings.poll_seconds + 15,
+        "trouble": latest.trouble,
+        "provisional": True,
+        "minutes": [{**one._asdict(), "open_time": one.open_time.isoformat()} for one in latest.minutes],
+    }
 
 
 @router.get("/live")

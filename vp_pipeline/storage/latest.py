@@ -56,22 +56,6 @@ class Latest:
     trouble: str
     minutes: tuple[Minute, ...]
 
-    def as_told(self, every_seconds: int) -> dict[str, Any]:
-        """The same as JSON has it; `late_seconds` after `read_at` the next reading is overdue."""
-        return {
-            "market": self.market,
-            "read_at": None if self.read_at is None else self.read_at.isoformat(),
-            "late_seconds": late_seconds(every_seconds),
-            "trouble": self.trouble,
-            "provisional": True,
-            "minutes": [{**one._asdict(), "open_time": one.open_time.isoformat()} for one in self.minutes],
-        }
-
-
-def late_seconds(every_seconds: int) -> int:
-    """How long after a reading the next is overdue: three may fail, each after its timeout."""
-    return 3 * every_seconds + 15
-
 
 async def horizons(
     connection: AsyncConnection, leads: Mapping[str, str], now: datetime
