@@ -51,8 +51,9 @@ class Answers:
 
 
 def exchange_time(answers: Iterable[Answers]) -> datetime:
-    """What time most exchanges say it is, each with one voice; ours if none says. One whose clock is off
-    cannot move it as long as two others answer.
+    """What time most exchanges say it is, each with one voice; ours if none says.
+
+    One whose clock is off cannot move it as long as two others answer.
     """
     times: dict[str, datetime] = {}
     for answer in answers:

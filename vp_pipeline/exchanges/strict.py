@@ -123,7 +123,7 @@ class Strict:
 
     def parse_precision(self, precision: str | None) -> Any:
         """ccxt's, which writes digit by digit, and so for ever, whatever number an answer holds."""
-        if precision is not None and not abs(int(precision)) <= _MOST_DIGITS:
+        if precision is not None and abs(int(precision)) > _MOST_DIGITS:
             raise ccxt.BadResponse(f"{self.id}: a precision of {str(precision)[:20]} digits")
         return super().parse_precision(precision)  # type: ignore[misc]  # in ccxt's class
 
