@@ -57,10 +57,14 @@ class Stream:
 
 
 @pytest.fixture(autouse=True)
-def number(database_url: str) -> int:
-    """What is there, and how often it has changed."""
+def number(address: str, database_url: str) -> int:
+    """What is there, and how often it has changed, as the site has heard."""
     _store(database_url, 120)
-    return _number(database_url)
+    now = _number(database_url)
+    with Stream(address) as stream:
+        while stream.until("change") != now:
+            pass
+    return now
 
 
 def _store(url: str, count: int) -> None:
