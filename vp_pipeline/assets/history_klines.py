@@ -8,19 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import pandas as pd
-
 from vp_pipeline.assets import history_archive
-from vp_pipeline.assets.history_windows import minus, stretches
 from vp_pipeline.catalog import INTERVAL_MINUTES, Klines
 from vp_pipeline.exchanges import archive
 from vp_pipeline.exchanges.archive import ArchiveClient, Archived
 from vp_pipeline.exchanges.archive_file import ArchiveFile
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import archive_files, rows
-from vp_pipeline.storage.connection import Connection, transaction
-from vp_pipeline.storage.tables import KLINE
+from vp_pipeline.storage import archive_files, klines
+from vp_pipeline.storage.connection import transaction
+from vp_pipeline.storage.rows import Scope
 from vp_pipeline.windows import Window, floor
 
 
@@ -39,6 +36,11 @@ class LoadedBars:
     def bar(self) -> timedelta:
         """The length of a bar."""
         return timedelta(minutes=INTERVAL_MINUTES[self.series.interval])
+
+    @property
+    def scope(self) -> Scope:
+        """What its rows have in common."""
+        return klines.scope_of(self.series.symbol, self.series.interval)
 
     @property
     def missing(self) -> int:
@@ -71,7 +73,7 @@ async def _load(
     loaded = LoadedBars(series, Window(month.start, max(month.start, min(month.end, floor(now, bar)))))
     with transaction(database_url) as connection:
         known = archive_files.known(connection, history_archive.paths_of(file))
-        left = _left(connection, loaded)
+        left = klines.gaps(connection, loaded.scope, loaded.window, loaded.bar)
     if left or known:
         try:
             async for archived in history_archive.needed(client, file, known, left, now):
@@ -79,36 +81,14 @@ async def _load(
         except FetchError as error:
             loaded.problems.append(str(error))
     with transaction(database_url) as connection:
-        loaded.stored = len(_stored(connection, loaded, ["open_time"]))
+        loaded.stored = len(klines.opens(connection, loaded.scope, loaded.window))
     return loaded
 
 
 def _keep(database_url: str, loaded: LoadedBars, archived: Archived) -> None:
     """Store a file's bars; of a bar that is stored the file's numbers win, one that it lacks stays."""
-    scope = {"symbol": loaded.series.symbol, "interval": loaded.series.interval}
-    window = archived.file.window
-    frame = archived.frame.assign(**scope)
     with transaction(database_url) as connection:
-        before = rows.read(connection, KLINE, scope, window)
-        compared = before.merge(frame, on="open_time", how="inner", suffixes=("_before", ""))
-        numbers = [name for name in archived.file.columns if name != "open_time"]
-        old = compared[[f"{name}_before" for name in numbers]].to_numpy(dtype=float, na_value=float("nan"))
-        new = compared[numbers].to_numpy(dtype=float, na_value=float("nan"))
-        loaded.revised += int((~((old == new) | ((old != old) & (new != new)))).any(axis=1).sum())
-        loaded.new += len(frame) - len(compared)
-        kept = before[~before["open_time"].isin(frame["open_time"])]
-        if len(kept):
-            frame = pd.concat([frame, kept[frame.columns].astype(frame.dtypes.to_dict())], ignore_index=True)
-        rows.replace(connection, KLINE, frame.sort_values("open_time", ignore_index=True), scope, window)
+        done = klines.store(connection, loaded.scope, archived.frame, archived.file.window)
         archive_files.remember(connection, archived.file.path, archived.sha256, len(archived.frame))
-
-
-def _left(connection: Connection, loaded: LoadedBars) -> list[Window]:
-    """Stretches without a stored bar."""
-    opens = _stored(connection, loaded, ["open_time"])["open_time"]
-    return minus(loaded.window, stretches(opens, loaded.bar))
-
-
-def _stored(connection: Connection, loaded: LoadedBars, columns: list[str]) -> pd.DataFrame:
-    scope = {"symbol": loaded.series.symbol, "interval": loaded.series.interval}
-    return rows.read(connection, KLINE, scope, loaded.window, columns)
+    loaded.new += done.new
+    loaded.revised += done.revised

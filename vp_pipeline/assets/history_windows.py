@@ -4,7 +4,7 @@ Here belongs arithmetic on windows and frames that knows no source and no ledger
 """
 
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -52,19 +52,6 @@ def pieces(windows: Sequence[Window], page: int, most: timedelta) -> list[Window
             chosen.append(piece)
             left -= piece.end - piece.start
     return chosen
-
-
-def stretches(times: "pd.Series[pd.Timestamp]", bar: timedelta) -> list[Window]:
-    """The windows that bars which open at these times (ascending) cover without a gap."""
-    if not len(times):
-        return []
-    breaks = np.flatnonzero(times.diff().to_numpy()[1:] != np.timedelta64(bar)) + 1
-    firsts, lasts = [0, *breaks.tolist()], [*(breaks - 1).tolist(), len(times) - 1]
-    opens = [(times.iloc[first], times.iloc[last]) for first, last in zip(firsts, lasts, strict=True)]
-    return [
-        Window(first.to_pydatetime().astimezone(UTC), last.to_pydatetime().astimezone(UTC) + bar)
-        for first, last in opens
-    ]
 
 
 def clipped_to(frame: pd.DataFrame, windows: Sequence[Window]) -> pd.DataFrame:

@@ -1,13 +1,18 @@
 """Bars of USD-M perpetuals, one asset a series, all of one interval fetched in one step.
 
-Here belongs what a fetch of bars leaves behind; what is computed from them is in `sessions`.
+Here belongs which windows a run asks for and what Dagster is told of them; how bars are stored is in
+`storage.klines`, what is computed from them in `sessions`.
 """
 
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
 
+import pandas as pd
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -21,18 +26,29 @@ from dagster import (
     multi_asset,
 )
 
-from vp_pipeline.assets.clocks import turn_clock
+from vp_pipeline.assets import clocks
 from vp_pipeline.assets.partitions import hour_key, kline_hours, window_of
 from vp_pipeline.catalog import INTERVAL_MINUTES, Interval, Klines
 from vp_pipeline.exchanges.frames import GRACE, Fetched
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage.io_manager import Batch, PostgresIOManager, stored_as
+from vp_pipeline.storage import klines
+from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import KLINE
-from vp_pipeline.windows import HOUR, Window
+from vp_pipeline.windows import DAY, HOUR, Window, union
+
+if TYPE_CHECKING:
+    from vp_pipeline.exchanges.errors import FetchError
+
+Outcome: TypeAlias = "Fetched | FetchError"
 
 GROUP = "sessions"
 # One address shares one request budget: more threads would only wait for it.
 THREADS = 4
+# Older gaps are for `vp backfill --klines`, which has them from the archive.
+HEALED = 30 * DAY
+# Of a gap so many are stored or missed as a whole: five pages.
+BARS_AT_ONCE = 5000
 
 
 def klines_key(settings: Settings, series: Klines) -> AssetKey:
@@ -51,7 +67,7 @@ def build_klines(settings: Settings) -> dict[Interval, AssetsDefinition]:
 
 def _step(settings: Settings, interval: Interval, group: list[Klines]) -> AssetsDefinition:
     series_of = {klines_key(settings, series): series for series in group}
-    bar = timedelta(minutes=INTERVAL_MINUTES[interval])
+    hours, bar = kline_hours(settings, group), _bar(interval)
 
     @multi_asset(
         name=f"klines_{interval}",
@@ -67,68 +83,105 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
             for key, series in series_of.items()
         ],
         can_subset=True,
-        partitions_def=kline_hours(settings, group),
+        partitions_def=hours,
         backfill_policy=BackfillPolicy.single_run(),
     )
-    def klines(
+    def fetch_klines(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization]:
-        from vp_pipeline.exchanges.errors import FetchError
-        from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
-
         window = window_of(context)
-        turn_clock(settings, window.end + GRACE)
+        clocks.turn_clock(settings, window.end + GRACE)
         selected = {key: series for key, series in series_of.items() if key in context.selected_asset_keys}
-        host, cache = settings.exchange_host(EXCHANGE), settings.home / "cache" / "listings"
-
-        def fetch(series: Klines) -> Fetched | FetchError:
-            try:
-                client = FuturesClient(host, cache=cache)
-                return client.fetch(series.symbol, interval, bar, _recorded(series, window))
-            except FetchError as error:
-                return error
-
-        with ThreadPoolExecutor(THREADS) as pool:
-            outcomes = dict(zip(selected, pool.map(fetch, selected.values()), strict=True))
-        fetched = {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, Fetched)}
-        failed = {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, FetchError)}
-        postgres.write(
-            Batch(
-                KLINE,
-                outcome.frame.assign(interval=interval),
-                {"symbol": selected[key].symbol, "interval": interval},
-                outcome.answered,
-            )
-            for key, outcome in fetched.items()
-        )
-        for key, outcome in fetched.items():
-            yield from _materializations(key, outcome, bar)
-        lines = [f"{selected[key].symbol}: {len(outcome.frame)} bars" for key, outcome in fetched.items()]
-        lines += [str(error) for error in failed.values()]
+        first = hours.get_first_partition_key() or ""
+        lines: list[str] = []
+        failed: dict[str, str] = {}
+        for key, outcomes in _ask(settings, postgres.database_url, selected, window).items():
+            series = selected[key]
+            answers = [outcome for outcome in outcomes if isinstance(outcome, Fetched)]
+            with transaction(postgres.database_url) as connection:
+                told = _keep(connection, series, answers)
+            for hour, rows in told.items():
+                if hour_key(hour.start) >= first:
+                    metadata = {"rows": rows, "bars_missing": hour.count(bar) - rows}
+                    yield AssetMaterialization(key, partition=hour_key(hour.start), metadata=metadata)
+            bars, healed = (sum(len(answer.frame) for answer in part) for part in (answers[:1], answers[1:]))
+            errors = [str(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
+            if not answers:
+                failed[series.symbol] = errors[0]
+            lines += [f"{series.symbol}: {bars} bars, {healed} healed", *errors]
         log = context.log.warning if failed else context.log.info
-        log(f"{len(fetched)} of {len(outcomes)} series fetched\n" + "\n".join(lines))
-        if failed and not fetched:
+        log(f"{len(selected) - len(failed)} of {len(selected)} series fetched\n" + "\n".join(lines))
+        if len(failed) == len(selected):
             raise Failure(
                 "No series could be fetched. See the reason of each.",
-                metadata={error.market: MetadataValue.text(error.reason) for error in failed.values()},
+                metadata={symbol: MetadataValue.text(reason) for symbol, reason in failed.items()},
                 allow_retries=True,
             )
 
-    return klines
+    return fetch_klines
 
 
-def _recorded(series: Klines, window: Window) -> Window:
-    """The part of the window that a recording of the series covers; all of it when live."""
-    recorded = window if series.recorded is None else window.intersect(series.recorded.hours)
-    return recorded or window
+def _bar(interval: Interval) -> timedelta:
+    return timedelta(minutes=INTERVAL_MINUTES[interval])
 
 
-def _materializations(key: AssetKey, outcome: Fetched, bar: timedelta) -> Iterator[AssetMaterialization]:
-    bars = outcome.frame["open_time"].dt.floor(HOUR).value_counts()
-    for hour in outcome.answered.split(HOUR):
-        rows = int(bars.get(hour.start, 0))
-        yield AssetMaterialization(
-            key,
-            partition=hour_key(hour.start),
-            metadata={"rows": rows, "bars_missing": hour.count(bar) - rows},
-        )
+def _ask(
+    settings: Settings, database_url: str, selected: Mapping[AssetKey, Klines], window: Window
+) -> dict[AssetKey, list[Outcome]]:
+    """Outcomes of each series' windows in their order, up to the first that fails or finds no time left."""
+    from vp_pipeline.exchanges.errors import FetchError
+    from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
+
+    healing = settings.source != "replay" and window.end > clocks.now(settings)
+    with transaction(database_url) as connection:
+        wanted = {key: _wanted(connection, series, window, healing) for key, series in selected.items()}
+    host, cache = settings.exchange_host(EXCHANGE), settings.home / "cache" / "listings"
+    until = time.monotonic() + settings.heal_seconds
+
+    def ask(key: AssetKey) -> list[Outcome]:
+        series = selected[key]
+        outcomes: list[Outcome] = []
+        try:
+            client = FuturesClient(host, cache=cache)
+            for part in wanted[key]:
+                if outcomes and time.monotonic() >= until:
+                    break
+                outcomes.append(client.fetch(series.symbol, series.interval, _bar(series.interval), part))
+        except FetchError as error:
+            outcomes.append(error)
+        return outcomes
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return dict(zip(selected, pool.map(ask, selected), strict=True))
+
+
+def _wanted(connection: Connection, series: Klines, window: Window, healing: bool) -> list[Window]:
+    """The run's window, of a recording what it holds of that; when healing also what lacks bars before it.
+
+    Only a run that reaches the present heals. In a replay each hour is made as at its own time.
+    """
+    wanted = [window if series.recorded is None else window.intersect(series.recorded.hours) or window]
+    scope, bar = klines.scope_of(series.symbol, series.interval), _bar(series.interval)
+    oldest = klines.first(connection, scope) if healing else None
+    if oldest is not None and oldest < window.start:
+        before = Window(max(oldest, window.start - HEALED), window.start)
+        gaps = klines.gaps(connection, scope, before, bar)
+        wanted += [piece for gap in gaps for piece in gap.split(BARS_AT_ONCE * bar)]
+    return wanted
+
+
+def _keep(connection: Connection, series: Klines, answers: Sequence[Fetched]) -> dict[Window, int]:
+    """Store what was answered; the bars stored of each hour of the run, and of each that was healed."""
+    scope = klines.scope_of(series.symbol, series.interval)
+    hours: list[Window] = []
+    for place, answer in enumerate(answers):
+        klines.store(connection, scope, answer.frame, answer.answered)
+        if place == 0:
+            hours += answer.answered.split(HOUR)
+        else:
+            came = answer.frame["open_time"].dt.floor(HOUR).unique()
+            hours += [Window(hour, hour + HOUR) for hour in map(pd.Timestamp.to_pydatetime, came)]
+    counts: Counter[datetime] = Counter()
+    for part in union(hours):
+        counts.update(klines.opens(connection, scope, part).dt.floor(HOUR))
+    return {hour: counts[hour.start] for hour in hours}

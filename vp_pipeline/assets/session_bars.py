@@ -10,7 +10,7 @@ import pandas as pd
 
 from vp_pipeline.analytics.bar_returns import BarReturns, returns_pct
 from vp_pipeline.catalog import INTERVAL_MINUTES, Klines
-from vp_pipeline.storage import rows
+from vp_pipeline.storage import klines, rows
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import KLINE
 from vp_pipeline.windows import DAY, Window, floor
@@ -21,16 +21,13 @@ _PART = timedelta(days=31)
 
 def read_returns(connection: Connection, series: Klines, before: datetime) -> BarReturns | None:
     """The returns of all bars that open before a moment; None if there are none."""
-    found = connection.execute(
-        "SELECT min(open_time) FROM kline WHERE symbol = %s AND interval = %s",
-        [series.symbol, series.interval],
-    ).fetchone()
-    if found is None or found[0] is None or found[0] >= before:
+    scope = klines.scope_of(series.symbol, series.interval)
+    first = klines.first(connection, scope)
+    if first is None or first >= before:
         return None
-    scope = {"symbol": series.symbol, "interval": series.interval}
     parts = [
         rows.read(connection, KLINE, scope, part, COLUMNS).astype({"trades": "float64"})
-        for part in Window(floor(found[0], DAY), before).split(_PART)
+        for part in Window(floor(first, DAY), before).split(_PART)
     ]
     bars = pd.concat([part for part in parts if len(part)], ignore_index=True)
     return returns_pct(bars, pd.Timedelta(minutes=INTERVAL_MINUTES[series.interval]))

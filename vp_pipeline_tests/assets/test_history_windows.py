@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from vp_pipeline.assets.history_windows import clipped_to, gathered, minus, pieces, stretches
+from vp_pipeline.assets.history_windows import clipped_to, gathered, minus, pieces
 from vp_pipeline.windows import HOUR, MINUTE, Window
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
@@ -39,10 +39,8 @@ def test_pieces_hold_some_pages_and_no_more_than_asked() -> None:
     assert pieces(many, 10, timedelta(days=9)) == many[:100]
 
 
-def test_stretches_and_clipping() -> None:
+def test_clipping() -> None:
     times = pd.Series(pd.to_datetime([START + n * MINUTE for n in (0, 1, 3, 4, 5, 9)]))
-    assert stretches(times, MINUTE) == [minutes(0, 2), minutes(3, 6), minutes(9, 10)]
-    assert stretches(times[:0], MINUTE) == []
     frame = pd.DataFrame({"open_time": times, "volume": range(6)})
     assert clipped_to(frame, [minutes(1, 4), minutes(9, 100)])["volume"].tolist() == [1, 2, 5]
     assert clipped_to(frame, []).empty
