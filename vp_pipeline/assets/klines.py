@@ -35,7 +35,7 @@ from vp_pipeline.storage import klines
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import KLINE
-from vp_pipeline.windows import DAY, HOUR, Window, union
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, union
 
 if TYPE_CHECKING:
     from vp_pipeline.exchanges.errors import FetchError
@@ -104,11 +104,11 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
                 if hour_key(hour.start) >= first:
                     metadata = {"rows": rows, "bars_missing": hour.count(bar) - rows}
                     yield AssetMaterialization(key, partition=hour_key(hour.start), metadata=metadata)
-            bars, healed = (sum(len(answer.frame) for answer in part) for part in (answers[:1], answers[1:]))
+            bars, again = (sum(len(answer.frame) for answer in part) for part in (answers[:1], answers[1:]))
             errors = [str(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
             if not answers:
                 failed[series.symbol] = errors[0]
-            lines += [f"{series.symbol}: {bars} bars, {healed} healed", *errors]
+            lines += [f"{series.symbol}: {bars} bars, and {again} of before", *errors]
         log = context.log.warning if failed else context.log.info
         log(f"{len(selected) - len(failed)} of {len(selected)} series fetched\n" + "\n".join(lines))
         if len(failed) == len(selected):
@@ -134,7 +134,9 @@ def _ask(
 
     healing = settings.source != "replay" and window.end > clocks.now(settings)
     with transaction(database_url) as connection:
-        wanted = {key: _wanted(connection, series, window, healing) for key, series in selected.items()}
+        wanted = {
+            key: _wanted(connection, settings, series, window, healing) for key, series in selected.items()
+        }
     host, cache = settings.exchange_host(EXCHANGE), settings.home / "cache" / "listings"
     until = time.monotonic() + settings.heal_seconds
 
@@ -155,30 +157,34 @@ def _ask(
         return dict(zip(selected, pool.map(ask, selected), strict=True))
 
 
-def _wanted(connection: Connection, series: Klines, window: Window, healing: bool) -> list[Window]:
-    """The run's window, of a recording what it holds of that; when healing also what lacks bars before it.
+def _wanted(
+    connection: Connection, settings: Settings, series: Klines, window: Window, healing: bool
+) -> list[Window]:
+    """The run's window, of a recording what it holds of that; when healing also the last minutes before it,
+    which were young when they were fetched, and what lacks bars there.
 
     Only a run that reaches the present heals. In a replay each hour is made as at its own time.
     """
-    wanted = [window if series.recorded is None else window.intersect(series.recorded.hours) or window]
+    own = window if series.recorded is None else window.intersect(series.recorded.hours) or window
     scope, bar = klines.scope_of(series.symbol, series.interval), _bar(series.interval)
     oldest = klines.first(connection, scope) if healing else None
-    if oldest is not None and oldest < window.start:
-        before = Window(max(oldest, window.start - HEALED), window.start)
-        gaps = klines.gaps(connection, scope, before, bar)
-        wanted += [piece for gap in gaps for piece in gap.split(BARS_AT_ONCE * bar)]
-    return wanted
+    if oldest is None or oldest >= window.start:
+        return [own]
+    before = Window(max(oldest, window.start - HEALED), window.start)
+    young = before.intersect(Window(window.start - max(bar, settings.refetch_minutes * MINUTE), window.start))
+    again = union([young, *klines.gaps(connection, scope, before, bar)])
+    return [own, *(piece for part in again for piece in part.split(BARS_AT_ONCE * bar))]
 
 
 def _keep(connection: Connection, series: Klines, answers: Sequence[Fetched]) -> dict[Window, int]:
-    """Store what was answered; the bars stored of each hour of the run, and of each that was healed."""
+    """Store what was answered; how many bars are stored of the run's hours, and of others that changed."""
     scope = klines.scope_of(series.symbol, series.interval)
     hours: list[Window] = []
     for place, answer in enumerate(answers):
-        klines.store(connection, scope, answer.frame, answer.answered)
+        done = klines.store(connection, scope, answer.frame, answer.answered)
         if place == 0:
             hours += answer.answered.split(HOUR)
-        else:
+        elif done.new or done.revised:
             came = answer.frame["open_time"].dt.floor(HOUR).unique()
             hours += [Window(hour, hour + HOUR) for hour in map(pd.Timestamp.to_pydatetime, came)]
     counts: Counter[datetime] = Counter()

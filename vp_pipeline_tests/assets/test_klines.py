@@ -78,6 +78,21 @@ def test_hours_without_a_run_are_healed_by_the_next(live: Replayed) -> None:
         assert klines.gaps(connection, BTC, Window(START, START + 5 * HOUR), BAR) == []
 
 
+def test_young_bars_are_asked_for_once_more(live: Replayed) -> None:
+    live.faults({"exchange": "binanceusdm", "kind": "revised", "minutes": 5, "market": "BTC/USDT"})
+    live.clock(START + 2 * HOUR + MINUTE)
+    live.run(JOB, START + HOUR, START + 2 * HOUR)
+    live.faults()
+    hour = Window(START + HOUR, START + 2 * HOUR)
+    truth = recorded(live, hour)["volume"].tolist()
+    early = stored(live)["volume"].tolist()[4:]
+    assert early[:3] == truth[:3]
+    assert early[3] < truth[3]
+    result = at(live, START + 3 * HOUR)
+    assert f"{hour.start:%Y-%m-%d-%H:%M}" in told(result)
+    assert stored(live)["volume"].tolist()[4:8] == truth
+
+
 def test_a_run_of_the_past_asks_for_its_own_hours_alone(live: Replayed) -> None:
     live.clock(START + 9 * HOUR)
     live.run(JOB, START + 6 * HOUR)

@@ -14,11 +14,11 @@ from typing import Final
 
 from vp_pipeline.storage import stale
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.windows import MINUTE, Window
+from vp_pipeline.windows import HOUR, MINUTE, Window, floor
 from vp_pipeline_tests.assets.simulated import MARKETS, QUARTER, START
 from vp_pipeline_tests.soak import judge, sound, strikes, ticks
 from vp_pipeline_tests.soak.faults import OUTAGE, Round, draw
-from vp_pipeline_tests.soak.world import World, running
+from vp_pipeline_tests.soak.world import PERPETUAL, World, running
 
 # So often all is quiet for some ticks, and what was stored so far is judged: a loss is found near its cause.
 _ROUNDS_BETWEEN: Final = 100
@@ -86,10 +86,11 @@ class _Campaign:
         self._quiet_tick()  # everything is followed from the start
         while report.injected < faults and self.now < until:
             report.rounds += 1
-            self._round(draw(report.seed, report.rounds, MARKETS))
+            self._round(draw(report.seed, report.rounds, MARKETS, PERPETUAL))
             if report.rounds % _ROUNDS_BETWEEN == 0:
                 self._heal()
                 self._judge_candles(Window(self._judged_until, self.now - MINUTE))
+                self._add(judge.judge_bars(self._world, Window(self._judged_until, self.now - MINUTE)))
                 self._judged_until = self.now - MINUTE
                 self._tell(
                     f"round {report.rounds}, {self.now:%Y-%m-%d %H:%M}: {report.injected} faults,"
@@ -102,15 +103,17 @@ class _Campaign:
 
     def _round(self, drawn: Round) -> None:
         report, began = self._report, time.monotonic()
+        hour = floor(self.now, HOUR)
         self.now += drawn.quarters * QUARTER
-        struck = strikes.strike(self._world, self.now, drawn)
-        self._count(drawn, struck.hit)
+        struck = strikes.strike(self._world, self.now, drawn, with_bars=floor(self.now, HOUR) > hour)
+        self._count(drawn, struck)
         waited = judge.longest_unknown(self._world, MARKETS, self.now)
         report.longest_unknown = max(report.longest_unknown, waited)
         report.longest_round = max(report.longest_round, time.monotonic() - began)
         self._history_begun |= drawn.strike == "history over a tick"
         if drawn.strike in strikes.PEACEFUL:
-            if not set(struck.codes) <= {ticks.GOOD, ticks.TOLD}:
+            codes = {*struck.codes, ticks.GOOD if struck.bars is None else struck.bars}
+            if not codes <= {ticks.GOOD, ticks.TOLD}:
                 report.problems.append(
                     f"round {drawn.number} ({drawn.strike}): a run broke off, disturbed by the wire alone"
                 )
@@ -123,7 +126,7 @@ class _Campaign:
                 if market.split()[0] not in disturbed:
                     moments.append(self.now)
 
-    def _count(self, drawn: Round, hit: bool) -> None:
+    def _count(self, drawn: Round, struck: strikes.Struck) -> None:
         """Count the wrong answers that were given, and the strike if it met something."""
         faults = self._report.faults
         for fault in drawn.wire:
@@ -134,8 +137,10 @@ class _Campaign:
         for left in self._world.faults_left():
             if left.get("body") != OUTAGE:
                 faults[left["kind"]] -= left["count"]
-        if hit:
+        if struck.hit:
             faults[drawn.strike] += 1
+        if struck.bars_killed:
+            faults["kill run of bars"] += 1
 
     def _quiet_tick(self) -> None:
         self.now += QUARTER
@@ -144,7 +149,7 @@ class _Campaign:
         self._world.set_faults([])
         codes = strikes.ended(strikes.tick(self._world, self.now))
         self._note_chances(set(), codes, "")
-        if codes != (ticks.GOOD,):
+        if {*codes, *strikes.ended(strikes.bars(self._world, self.now))} != {ticks.GOOD}:
             self._report.problems.append(f"after round {self._report.rounds}: a quiet tick failed")
 
     def _heal(self) -> None:
@@ -173,11 +178,13 @@ class _Campaign:
 
     def _judge_candles(self, window: Window, only: tuple[str, ...] = MARKETS) -> None:
         for market in only:
-            verdict = judge.judge(self._world, market, window, self._chances[market])
-            self._report.checked += verdict.checked
-            self._report.unfetchable += verdict.unfetchable
-            self._report.lost += verdict.lost
-            self._report.problems += verdict.problems
+            self._add(judge.judge(self._world, market, window, self._chances[market]))
+
+    def _add(self, verdict: judge.Verdict) -> None:
+        self._report.checked += verdict.checked
+        self._report.unfetchable += verdict.unfetchable
+        self._report.lost += verdict.lost
+        self._report.problems += verdict.problems
 
     def _finish(self) -> None:
         """Everything that is made of the candles, once in peace; then the judgement of all of it."""
@@ -186,6 +193,7 @@ class _Campaign:
             report.problems.append("the profiles were not made in peace")
         report.checked = report.unfetchable = report.lost = 0
         self._judge_candles(window)
+        self._add(judge.judge_bars(self._world, window))
         if self._history_begun:
             if strikes.ended(strikes.history(self._world)) != (ticks.GOOD,):
                 report.problems.append("the history was not loaded in peace")

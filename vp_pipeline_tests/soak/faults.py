@@ -83,7 +83,7 @@ class Round:
 
     `quarters`: how much simulated time passes before it; `wire`: the sandbox's faults; `strike`: one of
     STRIKES, after `seconds`; `step`: by how much a clock step moves this machine's clock; `hours`: how far
-    back a backfill goes.
+    back a backfill goes; `bars_killed`: a run of the perpetual's bars is killed after those seconds.
     """
 
     number: int
@@ -93,10 +93,11 @@ class Round:
     seconds: float
     step: timedelta
     hours: int
+    bars_killed: bool
 
 
-def draw(seed: int, number: int, markets: Sequence[str]) -> Round:
-    """The faults of a round, the same for the same seed; `markets` as `exchange BASE/QUOTE`."""
+def draw(seed: int, number: int, markets: Sequence[str], perpetual: str) -> Round:
+    """The faults of a round, the same for the same seed; markets and perpetual as `exchange BASE/QUOTE`."""
     chance = random.Random(f"{seed} {number}")
     wire = [_wire(chance, markets) for _ in range(chance.randint(5, 15))]
     if chance.random() < 0.08:
@@ -108,6 +109,7 @@ def draw(seed: int, number: int, markets: Sequence[str]) -> Round:
     if strike == "platform off" and chance.random() < 0.5:
         # Where most is at stake: it forgets after twelve hours, and might seem to have forgotten more.
         wire.insert(0, {"exchange": "kraken", "kind": "skew", "seconds": 7200, "count": 3})
+    wire += [_wire(chance, [perpetual]) for _ in range(chance.randint(1, 4))]
     return Round(
         number,
         quarters=chance.choice((4, 12, 30, 44, 70)) if strike == "platform off" else 1,
@@ -116,6 +118,7 @@ def draw(seed: int, number: int, markets: Sequence[str]) -> Round:
         seconds=chance.uniform(0.0, 1.2),
         step=timedelta(minutes=chance.choice((-50, -5, 5, 90))),
         hours=chance.randint(2, 24),
+        bars_killed=chance.random() < 0.2,
     )
 
 

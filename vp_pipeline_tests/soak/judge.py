@@ -1,6 +1,6 @@
 """The judgement at the end: what is stored and said of every minute, against the exchanges' own truth.
 
-Here belongs what must hold of the candles and of the ledger. What must hold of everything else in the
+Here belongs what must hold of the candles, the ledger and the bars. What must hold of everything else in the
 database is in `sound`.
 """
 
@@ -11,14 +11,16 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from vp_pipeline.exchanges.traits import traits_of
-from vp_pipeline.storage import candles, ledger
+from vp_pipeline.storage import candles, klines, ledger, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.windows import MINUTE, Window, to_ms
+from vp_pipeline.storage.tables import KLINE
+from vp_pipeline.windows import MINUTE, Window, from_ms, to_ms
 from vp_pipeline_tests.assets.simulated import PRICES
-from vp_pipeline_tests.soak.world import World
+from vp_pipeline_tests.soak.world import PERPETUAL, World
 
 Minutes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -75,6 +77,24 @@ def judge(world: World, market: str, window: Window, chances: Sequence[datetime]
         f"{market}: {len(where)} minutes from {window.start + where[0] * MINUTE:%Y-%m-%d %H:%M}: {kind}"
         for kind, where in kinds.items()
     ]
+    return verdict
+
+
+def judge_bars(world: World, window: Window) -> Verdict:
+    """Compare every minute of the perpetual's bars: one that is not known yet is lost too."""
+    truth = world.truth(PERPETUAL, window)
+    with transaction(world.url) as connection:
+        stored = rows.read(connection, KLINE, klines.scope_of("BTCUSDT", "1m"), window)
+    opens = stored["open_time"].to_numpy(dtype="datetime64[ms]").astype(np.int64)
+    names = [*PRICES, "quote_volume", "trades", "taker_buy_volume"]
+    true = pd.DataFrame({name: getattr(truth, name) for name in names}, index=truth.open_time, dtype=float)
+    kept = stored[names].astype(float).set_index(opens)
+    every = true.index.union(kept.index)
+    wrong = every[(true.reindex(every) != kept.reindex(every)).any(axis=1)]
+    verdict = Verdict(checked=window.count(MINUTE), lost=len(wrong))
+    if len(wrong):
+        first = f"{from_ms(int(wrong[0])):%Y-%m-%d %H:%M}"
+        verdict.problems.append(f"{PERPETUAL}: {len(wrong)} bars wrong or missing, the first of {first}")
     return verdict
 
 

@@ -4,7 +4,7 @@ Here belongs how each strike is done, and whether it really hit something: only 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from typing import Final
@@ -16,10 +16,11 @@ from vp_pipeline.assets.keys import (
     MONTH_FORMAT,
     PROFILES_JOB,
     TICK_JOB,
+    klines_job_name,
     range_tags,
 )
 from vp_pipeline.storage import migrate, roles
-from vp_pipeline.windows import Window
+from vp_pipeline.windows import HOUR, Window
 from vp_pipeline_tests.assets.simulated import QUARTER
 from vp_pipeline_tests.soak import database, ticks
 from vp_pipeline_tests.soak.faults import Round
@@ -40,10 +41,14 @@ class HungError(RuntimeError):
 
 @dataclass(frozen=True)
 class Struck:
-    """Exit codes of the runs, and whether the strike hit something."""
+    """Exit codes of the runs, and whether the strike hit something; of a run of bars beside them its code,
+    None if there was none or it was killed, and whether it was killed at work.
+    """
 
     codes: tuple[int, ...]
     hit: bool
+    bars: int | None = None
+    bars_killed: bool = False
 
 
 def tick(world: World, now: datetime) -> ForkServerProcess:
@@ -66,7 +71,7 @@ def history(world: World) -> ForkServerProcess:
 
 def profiles(world: World, now: datetime) -> ForkServerProcess:
     """The profiles of the day of the hour that has ended, and of the open day."""
-    tags = range_tags(now - timedelta(hours=1), now, DAY_FORMAT)
+    tags = range_tags(now - HOUR, now, DAY_FORMAT)
     return ticks.start(world.settings, PROFILES_JOB, tags, world.home / "runs.log")
 
 
@@ -86,12 +91,27 @@ def ended(*processes: ForkServerProcess) -> tuple[int, ...]:
     return tuple(codes)
 
 
-def strike(world: World, now: datetime, drawn: Round) -> Struck:
-    """One tick with its strike."""
+def bars(world: World, now: datetime) -> ForkServerProcess:
+    """The bars of the hour that has ended and of the open one, as every hour."""
+    tags = range_tags(now - HOUR, now, HOUR_FORMAT)
+    return ticks.start(world.settings, klines_job_name("1m"), tags, world.home / "runs.log")
+
+
+def strike(world: World, now: datetime, drawn: Round, with_bars: bool) -> Struck:
+    """One tick with its strike; beside it, if so asked, a run of the perpetual's bars."""
     world.set_clock(now + LATE)
     world.let_bans_end()
     world.set_faults(list(drawn.wire))
-    return _STRIKES[drawn.strike](world, now, drawn)
+    if not with_bars:
+        return _STRIKES[drawn.strike](world, now, drawn)
+    fetching, killed = bars(world, now), False
+    if drawn.bars_killed:
+        fetching.join(drawn.seconds)
+        killed = fetching.is_alive()
+        fetching.kill()
+    struck = _STRIKES[drawn.strike](world, now, drawn)
+    (code,) = ended(fetching)
+    return replace(struck, bars=None if killed else code, bars_killed=killed)
 
 
 def _plain(world: World, now: datetime, drawn: Round) -> Struck:

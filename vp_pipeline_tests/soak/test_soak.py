@@ -14,16 +14,16 @@ from vp_pipeline_tests.assets.simulated import MARKETS, QUARTER, START
 from vp_pipeline_tests.soak import judge, sound, strikes, ticks
 from vp_pipeline_tests.soak.campaign import soak
 from vp_pipeline_tests.soak.faults import STRIKES, draw
-from vp_pipeline_tests.soak.world import World, running
+from vp_pipeline_tests.soak.world import PERPETUAL, World, running
 
 # Ten kinds of strikes are among its first twelve rounds.
 SEED = 3719
 
 
 def test_the_seed_alone_decides_and_every_kind_of_fault_has_its_turn() -> None:
-    rounds = [draw(1, number, MARKETS) for number in range(1, 400)]
-    assert rounds == [draw(1, number, MARKETS) for number in range(1, 400)]
-    assert rounds != [draw(2, number, MARKETS) for number in range(1, 400)]
+    rounds = [draw(1, number, MARKETS, PERPETUAL) for number in range(1, 400)]
+    assert rounds == [draw(1, number, MARKETS, PERPETUAL) for number in range(1, 400)]
+    assert rounds != [draw(2, number, MARKETS, PERPETUAL) for number in range(1, 400)]
     kinds = {fault["kind"] for drawn in rounds for fault in drawn.wire}
     assert kinds == set(get_args(Fault.model_fields["kind"].annotation))
     assert {drawn.strike for drawn in rounds} == set(STRIKES)
@@ -72,10 +72,12 @@ def test_what_is_wrong_is_found(folder: Path) -> None:
         world.set_clock(now + strikes.LATE)
         assert strikes.ended(strikes.tick(world, now)) == (ticks.GOOD,)
         assert strikes.ended(strikes.profiles(world, now)) == (ticks.GOOD,)
+        assert strikes.ended(strikes.bars(world, now)) == (ticks.GOOD,)
         window = Window(START, now - MINUTE)
         for market in MARKETS:
             verdict = judge.judge(world, market, window, [now])
             assert (verdict.checked, verdict.lost, verdict.problems) == (14, 0, [])
+        assert judge.judge_bars(world, window).problems == []
         assert sound.examine(world, window).problems == []
 
         for number, (what, (damage, told)) in enumerate(DAMAGE.items()):
@@ -85,6 +87,10 @@ def test_what_is_wrong_is_found(folder: Path) -> None:
             verdict = judge.judge(copy, "kraken BTC/USD", window, [now])
             assert verdict.lost, what
             assert told in " ".join(verdict.problems), what
+        bars = _copy(world, "copy_bars")
+        with psycopg.connect(bars.url) as connection:
+            connection.execute("DELETE FROM kline WHERE open_time = %s", [window.start])
+        assert judge.judge_bars(bars, window).lost == 1
         _damage_what_follows(_copy(world, "copy"), window)
 
 

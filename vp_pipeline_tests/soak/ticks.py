@@ -15,12 +15,13 @@ from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 
 from vp_pipeline.assets import clocks
 from vp_pipeline.assets.build import build_defs
-from vp_pipeline.exchanges import spot
+from vp_pipeline.exchanges import futures, spot
 from vp_pipeline.exchanges.patience import Patience
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import PostgresIOManager
@@ -92,6 +93,8 @@ def _hurry() -> None:
     ccxt.async_support.Exchange.throttle = at_once
     ccxt.async_support.Exchange.timeout_on_exit = 0
     spot.fetch_all = partial(spot.fetch_all, patience=_IMPATIENT)
+    impatient = partial(futures.FuturesClient, patience=_IMPATIENT)
+    mock.patch.object(futures, "FuturesClient", impatient).start()
 
 
 def _step_clock(step: timedelta) -> None:

@@ -25,6 +25,13 @@ from vp_pipeline.storage import embedded, migrate, roles
 from vp_pipeline.windows import Window, to_ms
 from vp_pipeline_tests.assets.simulated import MARKETS_FILE, START
 
+PERPETUAL: Final = "binanceusdm BTC/USDT"
+"""The perpetual whose bars are fetched beside the candles: minutes, of which every one can be judged."""
+_BARS: Final = """
+[[klines]]
+symbol = "BTCUSDT"
+interval = "1m"
+"""
 # Enough for months of five markets; the log of changes is kept small beside them.
 _DISK: Final = "700m"
 _PATIENCE: Final = 30.0
@@ -114,7 +121,7 @@ def running(home: Path, seed: int) -> Iterator[World]:
             connection.execute("SELECT pg_reload_conf()")
         sandbox = stack.enter_context(_exchanges(home, seed))
         markets = home / "markets.toml"
-        markets.write_text(MARKETS_FILE)
+        markets.write_text(MARKETS_FILE + _BARS)
         settings = Settings.model_validate(
             {
                 "home": home,
