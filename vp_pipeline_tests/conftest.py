@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from vp_pipeline.storage import embedded, migrate
 
@@ -49,21 +51,39 @@ def postgres_server() -> Iterator[embedded.EmbeddedPostgres]:
             server.stop()
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres_server: embedded.EmbeddedPostgres) -> str:
+    """Name of a database with the current schema, which nobody changes: a copy is there at once."""
+    migrate.create_database(postgres_server.url("migrated"))
+    migrate.upgrade(postgres_server.url("migrated"))
+    return "migrated"
+
+
 @pytest.fixture(scope="module")
-def database_url(postgres_server: embedded.EmbeddedPostgres) -> Iterator[str]:
+def database_url(postgres_server: embedded.EmbeddedPostgres, migrated: str) -> Iterator[str]:
     """Address of a fresh database with the current schema, for the tests of one module."""
     name = f"test_{next(_numbers)}"
-    url = postgres_server.url(name)
-    migrate.create_database(url)
-    migrate.upgrade(url)
-    yield url
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated}")
+        yield postgres_server.url(name)
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first."""
     items.sort(key=lambda item: item.get_closest_marker("platform") is None)
+
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file's tests stay in one process, and all of `e2e`, which look at one platform."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder, found, _ = nodeid.partition("/e2e/")
+        return folder if found else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def _forbid_skip(report: pytest.CollectReport | pytest.TestReport) -> None:
