@@ -18,7 +18,7 @@ from vp_pipeline_tests.soak.whole import WholeReport, soak_whole
 @click.option("--seed", default=1, show_default=True, help="Decides which faults strike when.")
 @click.option("--faults", default=1000, show_default=True, help="Stop when so many have met something.")
 @click.option("--days", default=365.0, show_default=True, help="Or when so much simulated time has passed.")
-@click.option("--platform", "rounds", type=int, help="Kill processes of a whole platform, in so many rounds.")
+@click.option("--platform", "rounds", type=int, help="Strike a whole platform, in so many rounds.")
 def main(seed: int, faults: int, days: float, rounds: int | None) -> None:
     """Run the platform's jobs on simulated time against real parts, strike them, and judge what is stored."""
     signals.raise_terminated()
@@ -79,7 +79,7 @@ def told_of_whole(report: WholeReport, seconds: float) -> list[str]:
         "artifacts checked": f"{report.artifacts:,}",
         "longest recovery": f"{report.longest_recovery:.1f} s until all answered and the run had ended",
     }
-    return _lines(report.seed, figures, report.problems)
+    return [*_lines(report.seed, figures, report.problems), *report.notes]
 
 
 def _lines(seed: int, figures: Mapping[str, str], problems: Sequence[str]) -> list[str]:

@@ -13,5 +13,5 @@ def test_a_platform_comes_back_whatever_is_killed(folder: Path) -> None:
     assert report.problems == []
     assert (report.lost, report.duplicates, report.rounds) == (0, 0, 2)
     assert report.checked > 0
-    # All six have their turn; one that is down already, as another took it along, is not killed.
+    # All seven have their turn; one that is down already, as another took it along, is not killed.
     assert report.kills.total() >= 3, report.kills

@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,15 +30,18 @@ from vp_pipeline.storage import embedded
 from vp_pipeline.windows import MINUTE, Window
 from vp_pipeline_tests.assets.simulated import MARKETS, MARKETS_FILE, QUARTER, START
 from vp_pipeline_tests.runtime.command import left_behind, postgres_of
-from vp_pipeline_tests.soak import judge, sound
+from vp_pipeline_tests.soak import database, judge, sound
 from vp_pipeline_tests.soak.strikes import LATE
-from vp_pipeline_tests.soak.world import World
+from vp_pipeline_tests.soak.world import World, small_disk
 
 RUN: Final = "run"
-TARGETS: Final = (RUN, services.CODE, services.DAEMON, services.WEBSERVER, services.SITE, POSTGRES)
+DISK: Final = "disk"
+"""The database's, which is filled for a moment."""
+TARGETS: Final = (RUN, services.CODE, services.DAEMON, services.WEBSERVER, services.SITE, POSTGRES, DISK)
 # The guard gives up what ends six times in five minutes: no process is killed twice in so many seconds.
 _SPARED: Final = 65.0
 _PATIENCE: Final = 180.0
+_FULL_SECONDS: Final = 3.0
 # A run that has not begun by then waits for what else was killed.
 _BEGUN: Final = 8.0
 # The code server starts a run as Python starts any process of another.
@@ -52,7 +56,7 @@ _SCHEDULES = """{
 
 @dataclass(frozen=True)
 class Blow:
-    """What is killed in a round, in the order and with the seconds to wait before each."""
+    """What is struck in a round, in the order and with the seconds to wait before each."""
 
     targets: tuple[tuple[str, float], ...]
     quarters: int
@@ -72,6 +76,7 @@ class WholeReport:
     duplicates: int = 0
     artifacts: int = 0
     longest_recovery: float = 0.0
+    notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -91,12 +96,23 @@ def soak_whole(
 ) -> WholeReport:
     """Strike a platform in a new folder so many times, then judge what it has stored and left behind."""
     report = WholeReport(seed)
+    with ExitStack() as stack:
+        folder = home / "postgres"
+        folder.mkdir()
+        no_disk = stack.enter_context(small_disk(folder))
+        if no_disk:
+            report.notes.append(f"no disk was filled: {no_disk}")
+        _soak(home, no_disk, rounds, report, tell)
+    return report
+
+
+def _soak(home: Path, no_disk: str, rounds: int, report: WholeReport, tell: Callable[[str], None]) -> None:
     markets = home / "markets.toml"
     markets.write_text(MARKETS_FILE)
     options = Options(home, "sandbox", markets, first_hour="2025-03-01T00:00:00+00:00", polls=False)
     told: list[str] = []
     with platform.running(options, told.append) as running:
-        world = _world(home, running)
+        world = _world(home, running, no_disk)
         soak = _Whole(world, running, report)
         soak.run(rounds, tell)
         world.session.close()
@@ -110,10 +126,9 @@ def soak_whole(
         report.problems += soundness.problems
     finally:
         server.stop()
-    return report
 
 
-def _world(home: Path, running: Platform) -> World:
+def _world(home: Path, running: Platform, no_disk: str) -> World:
     """The platform's parts as the judges know them; the sandbox's seed is the usual one."""
     variables = {
         name.removeprefix("VP_").lower(): value
@@ -124,7 +139,7 @@ def _world(home: Path, running: Platform) -> World:
     settings = Settings.model_validate(known)
     server = embedded.start(home / "postgres")
     sandbox = str(running.addresses.sandbox_url)
-    world = World(home, settings, server.url("vp"), sandbox, GeneratedSource(0), "")
+    world = World(home, settings, server.url("vp"), sandbox, GeneratedSource(0), no_disk)
     world.session.trust_env = False
     return world
 
@@ -163,7 +178,7 @@ class _Whole:
         began = time.monotonic()
         for target, seconds in blow.targets:
             time.sleep(seconds)
-            if self._kill(target):
+            if self._strike(target):
                 self._report.kills[target] += 1
                 began = time.monotonic()
         ended = self._end_of(run)
@@ -212,11 +227,13 @@ class _Whole:
             return str(error)
         return None
 
-    def _kill(self, target: str) -> bool:
-        """Kill it at once; whether there was something to kill."""
+    def _strike(self, target: str) -> bool:
+        """Kill it at once, or fill the disk; whether there was something to strike."""
         now = time.monotonic()
         if now - self._killed.get(target, -_SPARED) < _SPARED and target != RUN:
             return False
+        if target == DISK:
+            return self._fill_disk()
         victim = self._victim(target)
         if victim is None:
             return False
@@ -225,6 +242,20 @@ class _Whole:
         except psutil.NoSuchProcess:
             return False
         self._killed[target] = now
+        return True
+
+    def _fill_disk(self) -> bool:
+        """Leave no room for some seconds; the database may stop, and is started again when there is some."""
+        if self._world.no_disk:
+            return False
+        ballast = self._world.folder / "ballast"
+        try:
+            with ballast.open("wb") as file:
+                database.fill(file.fileno())
+            time.sleep(_FULL_SECONDS)
+        finally:
+            ballast.unlink()
+        self._killed[DISK] = time.monotonic()
         return True
 
     def _victim(self, target: str) -> psutil.Process | None:

@@ -106,9 +106,7 @@ def running(home: Path, seed: int) -> Iterator[World]:
     with ExitStack() as stack:
         folder = home / "postgres"
         folder.mkdir()
-        no_disk = _mount(folder)
-        if not no_disk:
-            stack.callback(subprocess.run, ["umount", str(folder)], check=True)
+        no_disk = stack.enter_context(small_disk(folder))
         server = embedded.start(folder)
         stack.callback(lambda: embedded.start(folder).stop())
         url = server.url("vp")
@@ -138,8 +136,18 @@ def running(home: Path, seed: int) -> Iterator[World]:
         yield world
 
 
+@contextmanager
+def small_disk(folder: Path) -> Iterator[str]:
+    """Give the folder a small file system of its own for the block; why that cannot be, '' if it can."""
+    no_disk = _mount(folder)
+    try:
+        yield no_disk
+    finally:
+        if not no_disk:
+            subprocess.run(["umount", str(folder)], check=True)
+
+
 def _mount(folder: Path) -> str:
-    """Give the folder a small file system of its own; why that cannot be, '' if it can."""
     if os.geteuid() != 0:
         return "mounting a small disk needs root"
     command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=755", "tmpfs", str(folder)]
