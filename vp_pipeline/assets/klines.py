@@ -99,7 +99,7 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
             series = selected[key]
             answers = [outcome for outcome in outcomes if isinstance(outcome, Fetched)]
             with transaction(postgres.database_url) as connection:
-                told = _keep(connection, series, answers)
+                told = _keep(connection, series, answers, window)
             for hour, rows in told.items():
                 if hour_key(hour.start) >= first:
                     metadata = {"rows": rows, "bars_missing": hour.count(bar) - rows}
@@ -108,7 +108,7 @@ def _step(settings: Settings, interval: Interval, group: list[Klines]) -> Assets
             errors = [str(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
             if not answers:
                 failed[series.symbol] = errors[0]
-            lines += [f"{series.symbol}: {bars} bars, and {again} of before", *errors]
+            lines += [f"{series.symbol}: {bars} bars, and {again} where some were missing", *errors]
         log = context.log.warning if failed else context.log.info
         log(f"{len(selected) - len(failed)} of {len(selected)} series fetched\n" + "\n".join(lines))
         if len(failed) == len(selected):
@@ -160,10 +160,10 @@ def _ask(
 def _wanted(
     connection: Connection, settings: Settings, series: Klines, window: Window, healing: bool
 ) -> list[Window]:
-    """The run's window, of a recording what it holds of that; when healing also the last minutes before it,
-    which were young when they were fetched, and what lacks bars there.
+    """The run's window, of a recording what it holds of that; when healing also what lacks bars before it.
 
-    Only a run that reaches the present heals. In a replay each hour is made as at its own time.
+    Each begins with the last minutes before it, which were young when they were fetched. Only a run that
+    reaches the present heals. In a replay each hour is made as at its own time.
     """
     own = window if series.recorded is None else window.intersect(series.recorded.hours) or window
     scope, bar = klines.scope_of(series.symbol, series.interval), _bar(series.interval)
@@ -171,20 +171,24 @@ def _wanted(
     if oldest is None or oldest >= window.start:
         return [own]
     before = Window(max(oldest, window.start - HEALED), window.start)
-    young = before.intersect(Window(window.start - max(bar, settings.refetch_minutes * MINUTE), window.start))
-    again = union([young, *klines.gaps(connection, scope, before, bar)])
-    return [own, *(piece for part in again for piece in part.split(BARS_AT_ONCE * bar))]
+    gaps = klines.gaps(connection, scope, before, bar)
+    young = max(bar, settings.refetch_minutes * MINUTE)
+    pieces = [piece for gap in gaps for piece in gap.split(BARS_AT_ONCE * bar)]
+    return [Window(max(before.start, part.start - young), part.end) for part in (own, *pieces)]
 
 
-def _keep(connection: Connection, series: Klines, answers: Sequence[Fetched]) -> dict[Window, int]:
+def _keep(
+    connection: Connection, series: Klines, answers: Sequence[Fetched], window: Window
+) -> dict[Window, int]:
     """Store what was answered; how many bars are stored of the run's hours, and of others that changed."""
     scope = klines.scope_of(series.symbol, series.interval)
     hours: list[Window] = []
-    for place, answer in enumerate(answers):
+    for answer in answers:
         done = klines.store(connection, scope, answer.frame, answer.answered)
-        if place == 0:
-            hours += answer.answered.split(HOUR)
-        elif done.new or done.revised:
+        own = answer.answered.intersect(window)
+        if own:
+            hours += own.split(HOUR)
+        elif done.new:
             came = answer.frame["open_time"].dt.floor(HOUR).unique()
             hours += [Window(hour, hour + HOUR) for hour in map(pd.Timestamp.to_pydatetime, came)]
     counts: Counter[datetime] = Counter()
