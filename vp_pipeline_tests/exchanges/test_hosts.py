@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,22 @@ def api(exchange: str, host: str | None) -> list[str]:
             return list(leaves(client._ccxt.urls["api"]))
 
     return asyncio.run(main())
+
+
+def test_certificates_are_read_once_and_asked_of_every_host() -> None:
+    async def main() -> list[ssl.SSLContext]:
+        found = []
+        for exchange in ("binance", "kraken"):
+            async with SpotClient(exchange, ["BTC/USDT"]) as client:
+                client._ccxt.open()
+                found.append(client._ccxt.ssl_context)
+                assert client._ccxt.tcp_connector._ssl is found[-1]
+        return found
+
+    one, other = asyncio.run(main())
+    assert one is other
+    assert (one.verify_mode, one.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert one.cert_store_stats()["x509_ca"] > 50
 
 
 @pytest.mark.parametrize("exchange", TRAITS)
