@@ -1,6 +1,6 @@
 # The two commands of the README, and what they stand on. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format fuzz audit figures bench soak clean
+.PHONY: help setup demo up test lint ruff mypy pytest format fuzz audit figures bench soak clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -40,16 +40,23 @@ demo: setup ## the whole main job on sandbox exchanges (ONCE=1: then exit; REPLA
 up: setup ## the platform on the live exchanges
 	@$(VP) up
 
-lint: setup ## ruff and mypy
+lint: ruff mypy ## ruff and mypy
+
+ruff: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+mypy: setup
 	$(VENV)/bin/mypy
 
 format: setup ## let ruff rewrite what it can
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-test: lint ## linters, type checker and every test (ARGS="-k profile": some tests)
+test: ruff ## linters, type checker and every test (ARGS="-k profile": some tests)
+	@$(MAKE) --no-print-directory --jobs=2 mypy pytest
+
+pytest: setup
 	$(VENV)/bin/pytest --numprocesses=2 $(ARGS)
 
 fuzz: setup ## what reads input, on inputs that are nearly right (ARGS="--seconds 60": of each reader)

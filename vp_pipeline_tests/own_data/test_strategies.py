@@ -1,6 +1,7 @@
 """`vp strategies` as a person calls it."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from vp_pipeline.analytics.strategies import STRATEGIES
 from vp_pipeline.cli import main
 
 
+# The same words about the same file are answered alike, by all strategies in turn: once is enough.
+@cache
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["strategies", *map(str, arguments)])
 
@@ -26,7 +29,7 @@ def document(path: Path, strategy: str, *arguments: object) -> dict[str, Any]:
     return loaded
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def closes() -> pd.DataFrame:
     rng = np.random.default_rng(1)
     dates = pd.date_range("2023-01-01", periods=200, name="date")
@@ -37,9 +40,9 @@ def closes() -> pd.DataFrame:
     return frame
 
 
-@pytest.fixture
-def path(tmp_path: Path, closes: pd.DataFrame) -> Path:
-    path = tmp_path / "closes.csv"
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory, closes: pd.DataFrame) -> Path:
+    path = tmp_path_factory.mktemp("strategies") / "closes.csv"
     closes.to_csv(path)
     return path
 
