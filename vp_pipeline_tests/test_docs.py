@@ -16,9 +16,8 @@ from vp_pipeline.exchanges import futures
 from vp_pipeline.exchanges.traits import TRAITS
 from vp_pipeline.sandbox.wire import WIRES
 from vp_pipeline.settings import Settings
+from vp_pipeline_tests.documented import DOCUMENTS, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 LARGEST_PICTURE = 200_000
 

@@ -1,37 +1,27 @@
-"""The examples of docs/own-data.md: its file, and what each command prints of it."""
+"""The pages on files of one's own: their programs make the files, and each command prints what is shown."""
 
-import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from vp_pipeline_tests.conftest import REPOSITORY
+from vp_pipeline_tests.documented import DOCUMENTS, programs, sessions
 from vp_pipeline_tests.own_data.candle_files import run
 
-PAGE = (REPOSITORY / "docs" / "own-data.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```console\n\$ vp (.*?)\n(.*?)```", PAGE, re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the page's own program has written its file."""
-    where = tmp_path_factory.mktemp("documentation")
-    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    subprocess.run([sys.executable, "-c", program], cwd=where, check=True)
-    return where
+PAGES = [page for page in DOCUMENTS if sessions(page)]
 
 
 def test_every_command_has_an_example() -> None:
-    assert [shlex.split(command)[0] for command, _ in EXAMPLES] == ["profile", "volatility", "sessions"]
+    shown = [shlex.split(command)[1] for page in PAGES for command, _ in sessions(page)]
+    assert shown == ["profile", "volatility", "sessions", "tearsheet", "strategies"]
 
 
-@pytest.mark.parametrize(("command", "printed"), EXAMPLES, ids=lambda text: text.split()[0])
-def test_the_page_shows_what_is_printed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str, printed: str
-) -> None:
-    monkeypatch.chdir(folder)
-    result = run(*shlex.split(command))
-    assert (result.exit_code, result.stdout) == (0, printed)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_page_shows_what_is_printed(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for program in programs(page):
+        exec(compile(program, page.name, "exec"), {})
+    for command, printed in sessions(page):
+        name, *arguments = shlex.split(command)
+        result = run(*arguments)
+        assert (name, result.exit_code, result.output) == ("vp", 0, printed)
