@@ -4,8 +4,8 @@ Here belongs what is left out and why. A tick repeats every quarter of an hour f
 that Dagster would store for it, most announce what the next row reports. On a Raspberry Pi they are
 the larger part of what is written to the card. Other runs are logged in full.
 
-The price: Dagster marks a partition as failed by comparing what was planned with what came. A failed
-tick shows on its run alone; its partitions keep the status they had.
+The price: Dagster marks a partition or a check as failed by comparing what was planned with what came. A
+failed tick shows on its run alone; its partitions and checks keep the status they had.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from dagster_postgres.utils import get_token_provider_from_config, pg_config, pg
 
 LEFT_OUT = frozenset(
     {
+        DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
         DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
         DagsterEventType.ENGINE_EVENT,
         DagsterEventType.HANDLED_OUTPUT,

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from dagster import (
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     DagsterEventType,
@@ -14,6 +17,7 @@ from dagster import (
     ExecuteInProcessResult,
     HourlyPartitionsDefinition,
     JobDefinition,
+    Output,
     ReexecutionOptions,
     asset,
     define_asset_job,
@@ -21,6 +25,7 @@ from dagster import (
     in_process_executor,
     reconstructable,
 )
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from vp_pipeline.storage import migrate
@@ -32,10 +37,11 @@ KEY = "2026-03-01-05:00"
 FAIL = "VP_TEST_FAIL"
 
 
-@asset(partitions_def=HOURS)
-def candles(context: AssetExecutionContext) -> int:
+@asset(partitions_def=HOURS, check_specs=[AssetCheckSpec("complete", asset="candles")])
+def candles(context: AssetExecutionContext) -> Iterator[Output[int] | AssetCheckResult]:
     context.log.info("a message of the step")
-    return 1
+    yield Output(1)
+    yield AssetCheckResult(passed=True)
 
 
 @asset(partitions_def=HOURS)
@@ -156,6 +162,13 @@ def test_a_tick_materializes_its_assets(instance: DagsterInstance) -> None:
         statuses = instance.get_status_by_partition(key, [KEY], HOURS)
         assert statuses == {KEY: AssetPartitionStatus.MATERIALIZED}
     assert set(instance.all_asset_keys()) == {AssetKey("candles"), AssetKey("profile")}
+
+
+def test_a_tick_leaves_one_row_of_a_check(instance: DagsterInstance) -> None:
+    result = run(instance, "tick")
+    check = AssetCheckKey(AssetKey("candles"), "complete")
+    (record,) = instance.event_log_storage.get_asset_check_execution_history(check, limit=10)
+    assert (record.status, record.run_id) == (AssetCheckExecutionRecordStatus.SUCCEEDED, result.run_id)
 
 
 def test_a_failed_tick_can_be_continued(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
