@@ -4,6 +4,7 @@ The site and Dagster's webserver are stood in for by a server that says what rea
 """
 
 import base64
+import gzip
 import json
 import os
 import shutil
@@ -26,7 +27,10 @@ class _Echo(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.server.server_name_given  # type: ignore[attr-defined]
         told = {"from": name, "path": self.path, "authorization": self.headers.get("Authorization")}
-        self.send_response(200)
+        self.send_response(404 if "missing" in self.path else 200)
+        if self.path.endswith(".js"):
+            self.send_header("Content-Type", "application/javascript")
+            told["script"] = "//" + "x" * 2000
         self.end_headers()
         self.wfile.write(json.dumps(told).encode())
 
@@ -96,7 +100,7 @@ def _ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int
     """The path goes out as it is: no client of ours tidies it."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.putrequest(method, path, skip_host=False)
+        connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name.replace("_", "-"), value)
         connection.putheader("Content-Length", "0")
@@ -157,3 +161,16 @@ def test_the_site_is_open(proxy: int) -> None:
     for path in ("/", "/artifacts/volume_profile/btc/2023-03-11", "/api/v1/status", "/live?instrument=BTC"):
         status, _, body = _ask(proxy, path)
         assert (status, json.loads(body)["from"], json.loads(body)["path"]) == (200, "site", path)
+
+
+def test_dagsters_scripts_are_small_and_kept(proxy: int) -> None:
+    login = _login(PASSWORD)
+    script = "/dagster/_next/static/chunks/main-28206b536e1c4f74.js"
+    _, headers, body = _ask(proxy, script, Authorization=login, Accept_Encoding="gzip")
+    assert headers["Content-Encoding"] == "gzip"
+    assert json.loads(gzip.decompress(body))["path"] == script
+    assert headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert "Cache-Control" not in _ask(proxy, "/dagster/runs", Authorization=login)[1]
+    for refused in (_ask(proxy, script), _ask(proxy, f"{script}.missing", Authorization=login)):
+        assert refused[0] in (401, 404)
+        assert "Cache-Control" not in refused[1], "only scripts are kept"
