@@ -71,14 +71,16 @@ def _maintenance(settings: Settings) -> AssetsDefinition:
         " reports sizes. The newest materialization of every partition stays.",
     )
     def maintenance(context: AssetExecutionContext) -> Iterator[MaterializeResult[None]]:
-        from vp_pipeline.upkeep import prune
+        from vp_pipeline.upkeep import indexes, prune
         from vp_pipeline.upkeep.databases import DAGSTER, OWN
 
         urls = _urls(settings)
         dagster, own = urls[DAGSTER], urls[OWN]
-        deleted = prune.prune(dagster, datetime.now(UTC) - timedelta(days=settings.log_days))
+        now = datetime.now(UTC)
+        deleted = prune.prune(dagster, now - timedelta(days=settings.log_days), settings.first_hour(now))
         vacuumed = [*prune.vacuum(dagster), *prune.vacuum(own)]
-        context.log.info("deleted %s, vacuumed %s", deleted, vacuumed)
+        rebuilt = indexes.rebuild(dagster)
+        context.log.info("deleted %s, vacuumed %s, rebuilt %s", deleted, vacuumed, rebuilt)
         metadata: dict[str, float | int | str] = {f"deleted {kind}": count for kind, count in deleted.items()}
         for name, url in ((DAGSTER, dagster), (OWN, own)):
             size, tables = prune.sizes(url)
@@ -86,7 +88,12 @@ def _maintenance(settings: Settings) -> AssetsDefinition:
             metadata |= {f"{name}.{table}, MB": bytes_ / 1e6 for table, bytes_ in tables.items()}
         free = shutil.disk_usage(settings.home).free
         yield MaterializeResult(
-            metadata={**metadata, "vacuumed": ", ".join(vacuumed) or "nothing", "free, MB": free / 1e6},
+            metadata={
+                **metadata,
+                "vacuumed": ", ".join(vacuumed) or "nothing",
+                "rebuilt": ", ".join(rebuilt) or "nothing",
+                "free, MB": free / 1e6,
+            },
             check_results=[_disk_result(free)],
         )
 

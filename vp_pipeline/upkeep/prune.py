@@ -9,77 +9,105 @@ deleted before its rows.
 The tables are Dagster's own. Their columns are those of its 1.13; a test prunes what Dagster itself wrote.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 
-from vp_pipeline.storage.connection import Connection
 from vp_pipeline.upkeep.servers import plain
 
-# Rows looked at in one transaction: short, so that nobody waits for it.
-_BATCH = 20_000
 _ENOUGH_DEAD_ROWS = 1000
 
-_BY_ID: dict[str, LiteralString] = {
-    "log rows": """
-DELETE FROM event_logs WHERE id BETWEEN %(first)s AND %(last)s AND timestamp < %(before)s
-AND coalesce(dagster_event_type, '') NOT IN
-    ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION', 'ASSET_WIPED', 'ASSET_CHECK_EVALUATION')
-AND run_id NOT IN (SELECT run_id FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED'))""",
-    "superseded materializations": """
-DELETE FROM event_logs old WHERE id BETWEEN %(first)s AND %(last)s AND timestamp < %(before)s
-AND dagster_event_type IN ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION') AND EXISTS (
-    SELECT 1 FROM event_logs newer WHERE newer.asset_key = old.asset_key AND newer.partition = old.partition
-    AND newer.dagster_event_type = old.dagster_event_type AND newer.id > old.id)""",
-    "check events": """
-DELETE FROM event_logs WHERE id BETWEEN %(first)s AND %(last)s AND timestamp < %(before)s
-AND dagster_event_type = 'ASSET_CHECK_EVALUATION'
-AND id NOT IN (
-    SELECT evaluation_event_storage_id FROM asset_check_executions
-    WHERE evaluation_event_storage_id BETWEEN %(first)s AND %(last)s)""",
-}
-# In this order: what a later statement asks about is deleted by an earlier one.
-_FIRST: dict[str, LiteralString] = {
-    "check results": """
+_CHECK_RESULTS: LiteralString = """
 WITH newest AS (
     SELECT asset_key, check_name, max(id) AS id FROM asset_check_executions
     WHERE execution_status <> 'PLANNED' GROUP BY 1, 2)
 DELETE FROM asset_check_executions old USING newest
 WHERE old.create_timestamp < %(before)s AND old.id < newest.id AND old.asset_key = newest.asset_key
-AND old.check_name = newest.check_name""",
+AND old.check_name = newest.check_name RETURNING old.run_id"""
+# The last events of the newest runs that are old enough. What is older by its time and not by its id, since
+# clocks go wrong, waits for another day.
+_NEWEST_OLD: LiteralString = """
+SELECT max(id) FROM event_logs WHERE run_id IN (
+    SELECT run_id FROM runs WHERE update_timestamp < %(before)s ORDER BY id DESC LIMIT 20)"""
+# Which events may go. They are found in Dagster's indexes alone, or every day would read all that stays.
+_EVENTS: dict[str, LiteralString] = {
+    "log rows": """
+WITH RECURSIVE kinds (kind) AS (
+    SELECT min(dagster_event_type) FROM event_logs
+    UNION ALL
+    SELECT (SELECT min(dagster_event_type) FROM event_logs WHERE dagster_event_type > kind) FROM kinds
+    WHERE kind IS NOT NULL)
+SELECT id FROM event_logs WHERE dagster_event_type IS NULL AND id <= %(last)s
+UNION ALL
+SELECT id FROM kinds JOIN event_logs ON dagster_event_type = kind AND id <= %(last)s WHERE kind NOT IN
+('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION', 'ASSET_WIPED', 'ASSET_CHECK_EVALUATION')""",
+    "superseded materializations": """
+SELECT id FROM (
+    SELECT id, lead(id) OVER (PARTITION BY asset_key, dagster_event_type, partition ORDER BY id) AS newer
+    FROM event_logs WHERE asset_key IS NOT NULL AND partition IS NOT NULL
+    AND dagster_event_type IN ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION')) AS made
+WHERE newer IS NOT NULL AND id <= %(last)s""",
+    "check events": """
+SELECT id FROM event_logs WHERE dagster_event_type = 'ASSET_CHECK_EVALUATION' AND id <= %(last)s
+AND id NOT IN (
+    SELECT evaluation_event_storage_id FROM asset_check_executions
+    WHERE evaluation_event_storage_id IS NOT NULL)""",
 }
-_LAST: dict[str, LiteralString] = {
-    "event tags": """
-DELETE FROM asset_event_tags tag WHERE event_timestamp < %(before)s
-AND NOT EXISTS (SELECT 1 FROM event_logs WHERE id = tag.event_id)""",
-    "ticks": "DELETE FROM job_ticks WHERE timestamp < %(before)s AND status <> 'STARTED'",
-    "runs": """
-DELETE FROM runs WHERE update_timestamp < %(before)s AND status IN ('SUCCESS', 'FAILURE', 'CANCELED')
+# A materialization stays, and says itself of which partition it is. Dagster's column is what its pages look
+# through for partitions, parsing each key, valid or not: hours and days that are no keys any more leave it.
+_OVER: LiteralString = r"""
+SELECT id FROM event_logs WHERE asset_key IS NOT NULL AND partition IS NOT NULL AND id <= %(last)s
+AND dagster_event_type IN ('ASSET_MATERIALIZATION', 'ASSET_OBSERVATION')
+AND partition < %(first_day)s AND partition ~ '^\d{4}-\d\d-\d\d'"""
+_LEAVE: LiteralString = (
+    "UPDATE event_logs SET partition = NULL WHERE id = ANY(%(ids)s) AND timestamp < %(before)s"
+)
+_DELETE: LiteralString = """
+DELETE FROM event_logs WHERE id = ANY(%(ids)s) AND timestamp < %(before)s
+AND run_id NOT IN (SELECT run_id FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED'))
+RETURNING id, run_id"""
+# Of those alone that have lost something: there are years of runs that have not.
+_RUNS: LiteralString = """
+DELETE FROM runs WHERE run_id = ANY(%(runs)s)
+AND update_timestamp < %(before)s AND status IN ('SUCCESS', 'FAILURE', 'CANCELED')
 AND NOT EXISTS (SELECT 1 FROM event_logs WHERE event_logs.run_id = runs.run_id)
-AND NOT EXISTS (SELECT 1 FROM asset_check_executions old WHERE old.run_id = runs.run_id)""",
-}
+AND NOT EXISTS (SELECT 1 FROM asset_check_executions old WHERE old.run_id = runs.run_id)"""
+_TAGS: LiteralString = "DELETE FROM asset_event_tags WHERE event_id = ANY(%(ids)s)"
+_TICKS: LiteralString = "DELETE FROM job_ticks WHERE timestamp < %(before)s AND status <> 'STARTED'"
 
 
-def prune(dagster_url: str, before: datetime) -> dict[str, int]:
-    """Delete what is older than `before` and said by nothing that stays; rows deleted, by kind."""
-    moment = before.astimezone(UTC).replace(tzinfo=None)
-    deleted = {}
-    with psycopg.connect(
-        plain(dagster_url), autocommit=True, application_name="vp maintenance"
-    ) as connection:
-        for kind, statement in _FIRST.items():
-            deleted[kind] = connection.execute(statement, {"before": moment}).rowcount
-        for kind, statement in _BY_ID.items():
-            deleted[kind] = sum(
-                connection.execute(statement, {"before": moment, "first": first, "last": last}).rowcount
-                for first, last in _id_ranges(connection)
-            )
-        for kind, statement in _LAST.items():
-            deleted[kind] = connection.execute(statement, {"before": moment}).rowcount
+def prune(dagster_url: str, before: datetime, first_hour: datetime) -> dict[str, int]:
+    """Delete what is older than `before` and said by nothing that stays; rows deleted, by kind.
+
+    `first_hour`: the first of the live partitions. What is kept of hours and days before it is no longer
+    looked for by partition; this is counted too, as "partitions that are over".
+    """
+    values = {"before": before.astimezone(UTC).replace(tzinfo=None)}
+    with psycopg.connect(plain(dagster_url), application_name="vp maintenance") as connection:
+        (last,) = connection.execute(_NEWEST_OLD, values).fetchone() or (None,)
+        # In this order: what a later statement asks about is deleted by an earlier one.
+        results = connection.execute(_CHECK_RESULTS, values).fetchall()
+        deleted = {"check results": len(results)}
+        runs = {run for (run,) in results}
+        for kind, statement in _EVENTS.items():
+            ids = _ids(connection.execute(statement, {"last": last}))
+            gone = connection.execute(_DELETE, {**values, "ids": ids}).fetchall()
+            deleted[kind] = len(gone)
+            runs |= {run for _, run in gone}
+            connection.execute(_TAGS, {"ids": [number for number, _ in gone]})
+        first_day = f"{first_hour.astimezone(UTC):%Y-%m-%d}"
+        ids = _ids(connection.execute(_OVER, {"last": last, "first_day": first_day}))
+        deleted["partitions that are over"] = connection.execute(_LEAVE, {**values, "ids": ids}).rowcount
+        deleted["ticks"] = connection.execute(_TICKS, values).rowcount
+        deleted["runs"] = connection.execute(_RUNS, {**values, "runs": list(runs)}).rowcount
     return deleted
+
+
+def _ids(rows: psycopg.Cursor[tuple[Any, ...]]) -> list[int]:
+    return [number for (number,) in rows]
 
 
 def vacuum(url: str) -> list[str]:
@@ -91,7 +119,9 @@ def vacuum(url: str) -> list[str]:
             "SELECT relname FROM pg_stat_user_tables WHERE n_dead_tup >= %s ORDER BY 1", [_ENOUGH_DEAD_ROWS]
         ).fetchall()
         for (name,) in names:
-            connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(name)))
+            # Statistics are left to autovacuum, which makes them after every tenth of a table has changed:
+            # every day they would be a read of 30,000 pages all over the card.
+            connection.execute(sql.SQL("VACUUM {}").format(sql.Identifier(name)))
     return [str(name) for (name,) in names]
 
 
@@ -107,9 +137,3 @@ def sizes(url: str, largest: int = 5) -> tuple[int, Mapping[str, int]]:
             [largest],
         ).fetchall()
     return int(row[0]) if row else 0, {str(name): int(size) for name, size in tables}
-
-
-def _id_ranges(connection: Connection) -> Iterator[tuple[int, int]]:
-    row = connection.execute("SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM event_logs").fetchone()
-    first, last = row or (1, 0)
-    return ((start, start + _BATCH - 1) for start in range(first, last + 1, _BATCH))

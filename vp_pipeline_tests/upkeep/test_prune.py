@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from dagster import AssetCheckKey, AssetKey, DagsterInstance
+from dagster import AssetCheckKey, AssetKey, AssetMaterialization, DagsterInstance
 
 from vp_pipeline.storage import embedded
-from vp_pipeline.upkeep import prune
+from vp_pipeline.upkeep import indexes, prune
 from vp_pipeline_tests.upkeep.dagster_home import HOURS, instance_on, materializations, run
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 KEY = AssetKey("hourly")
+FIRST = datetime(2026, 3, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def rows(url: str, query: str) -> int:
 
 def test_nothing_young_goes(instance: DagsterInstance, url: str) -> None:
     before = rows(url, "SELECT count(*) FROM event_logs")
-    assert set(prune.prune(url, datetime.now(UTC) - timedelta(days=1)).values()) == {0}
+    assert set(prune.prune(url, datetime.now(UTC) - timedelta(days=1), FIRST).values()) == {0}
     assert rows(url, "SELECT count(*) FROM event_logs") == before
     assert materializations(instance, "hourly") == 4
 
@@ -48,7 +49,7 @@ def test_nothing_young_goes(instance: DagsterInstance, url: str) -> None:
 def test_what_was_made_stays_known(instance: DagsterInstance, url: str) -> None:
     newest = {partition: instance.get_latest_materialization_events([KEY])[KEY] for partition in HOURS[:1]}
     runs = instance.get_runs_count()
-    deleted = prune.prune(url, TOMORROW)
+    deleted = prune.prune(url, TOMORROW, FIRST)
     assert instance.get_materialized_partitions(KEY) == set(HOURS[:2])
     assert instance.get_latest_materialization_events([KEY])[KEY] == newest[HOURS[0]]
     assert materializations(instance, "hourly") == 2
@@ -68,7 +69,7 @@ def test_what_was_made_stays_known(instance: DagsterInstance, url: str) -> None:
         rows(url, f"SELECT count(*) FROM event_logs WHERE coalesce(dagster_event_type, '') NOT IN {kinds}")
         == 0
     )
-    assert set(prune.prune(url, TOMORROW).values()) == {0}, "the second time there is nothing left"
+    assert set(prune.prune(url, TOMORROW, FIRST).values()) == {0}, "the second time there is nothing left"
 
 
 def test_a_run_under_way_keeps_its_log(instance: DagsterInstance, url: str) -> None:
@@ -78,7 +79,7 @@ def test_a_run_under_way_keeps_its_log(instance: DagsterInstance, url: str) -> N
         connection.execute("UPDATE runs SET status = 'STARTED' WHERE run_id = %s", [newest.run_id])
     before = len(instance.all_logs(newest.run_id))
     assert before > 3
-    prune.prune(url, TOMORROW)
+    prune.prune(url, TOMORROW, FIRST)
     assert len(instance.all_logs(newest.run_id)) == before
     assert instance.get_run_by_id(newest.run_id) is not None
 
@@ -90,9 +91,39 @@ def test_ticks_and_tags_go(instance: DagsterInstance, url: str) -> None:
             "INSERT INTO job_ticks (job_origin_id, selector_id, status, type, timestamp, tick_body)"
             " SELECT 'o', 's', status, 'SENSOR', now(), '{}' FROM unnest(ARRAY['SKIPPED', 'STARTED']) status"
         )
-    assert prune.prune(url, TOMORROW)["ticks"] == 1
+    assert prune.prune(url, TOMORROW, FIRST)["ticks"] == 1
     orphans = "SELECT count(*) FROM asset_event_tags WHERE event_id NOT IN (SELECT id FROM event_logs)"
     assert rows(url, orphans) == 0
+
+
+def test_hours_that_are_over_are_history(instance: DagsterInstance, url: str) -> None:
+    key = AssetKey("dated")
+    kept = ["2026-02", "2026-03-01", "2026-03-01-04:00"]
+    for partition in [*kept, "2026-02-28", "2026-02-28-23:00"]:
+        instance.report_runless_asset_event(AssetMaterialization(key, partition=partition))
+    run(instance, "days")  # what belongs to no run is looked at once a later run is old
+    assert prune.prune(url, TOMORROW, FIRST)["partitions that are over"] == 2
+    assert instance.get_materialized_partitions(key) == set(kept)
+    told = [record.partition_key for record in instance.fetch_materializations(key, limit=9).records]
+    assert sorted(map(str, told)) == sorted([*kept, "2026-02-28", "2026-02-28-23:00"])
+    assert prune.prune(url, TOMORROW, FIRST)["partitions that are over"] == 0
+
+
+def test_an_empty_index_is_rebuilt(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE mostly (id bigint PRIMARY KEY, word text)")
+        connection.execute("CREATE INDEX words ON mostly (word)")
+        connection.execute("INSERT INTO mostly SELECT i, md5(i::text) FROM generate_series(1, 20000) i")
+        connection.execute("ANALYZE mostly")
+        assert indexes.rebuild(database_url, 0) == []
+        connection.execute("DELETE FROM mostly WHERE id % 20 > 0")
+        connection.execute("VACUUM ANALYZE mostly")
+        before = rows(database_url, "SELECT pg_relation_size('words')")
+        assert indexes.rebuild(database_url) == [], "too small to matter"
+        assert indexes.rebuild(database_url, 0) == ["mostly_pkey", "words"]
+        assert indexes.rebuild(database_url, 0) == []
+        assert rows(database_url, "SELECT pg_relation_size('words')") < before / 5
+        connection.execute("DROP TABLE mostly")
 
 
 def test_vacuum_and_sizes(url: str, database_url: str) -> None:
