@@ -7,6 +7,8 @@ from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
+# All of ccxt, before anything of ours imports it without its exchanges: some tests use those directly.
+import ccxt.async_support  # noqa: F401
 import psycopg
 import pytest
 from xdist.remote import Producer

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import aiohttp
-import ccxt
 import requests
 from binance.error import ClientError, ServerError
 
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.deadline import DeadlineError
 from vp_pipeline.exchanges.frames import BadCandlesError
+from vp_pipeline.exchanges.lean import ccxt
 
 LONGEST_WAIT = timedelta(seconds=30)
 

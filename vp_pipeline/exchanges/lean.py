@@ -1,35 +1,37 @@
-"""ccxt with a few exchanges instead of all: half the memory, for a process that lives long and asks few.
+"""ccxt, of which an exchange is imported when a client of it is made: half the memory and the time of all.
 
-Here belongs how ccxt is imported so. Its two packages import every exchange that it knows when they are first
-named; their modules do without each other.
+Here belongs how ccxt is imported so: as `from vp_pipeline.exchanges.lean import ccxt`, which has its errors
+and no exchange. Its two packages would import every exchange that it knows when they are first named; their
+modules do without each other. In a process that has all of ccxt already nothing changes.
 """
 
 import importlib
+import pkgutil
 import sys
-from collections.abc import Iterable
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
+from typing import Any
 
-_PACKAGES = ("ccxt", "ccxt.async_support")
+_PACKAGE, _CLIENTS = "ccxt", "ccxt.async_support"
 
 
-def import_only(exchanges: Iterable[str]) -> None:
-    """Let `import ccxt.async_support` give these exchanges, by their ids, and ccxt's errors, from now on.
+def client(exchange: str) -> type[Any]:
+    """ccxt's asynchronous client of one of `EXCHANGES`."""
+    found: type[Any] = getattr(importlib.import_module(f"{_CLIENTS}.{exchange}"), exchange)
+    return found
 
-    An id that ccxt does not know is left out. Must come before anything else has imported ccxt; in a
-    process that has all of it already nothing changes.
-    """
-    if "ccxt" in sys.modules:
-        return
-    ccxt, everything = (_empty(name) for name in _PACKAGES)
-    ccxt.async_support = everything  # type: ignore[attr-defined]  # as an import of it would set it
-    _take(ccxt, importlib.import_module("ccxt.base.errors"))
-    ccxt.Exchange = importlib.import_module("ccxt.base.exchange").Exchange  # type: ignore[attr-defined]
-    everything.Exchange = importlib.import_module("ccxt.async_support.base.exchange").Exchange  # type: ignore[attr-defined]
-    known = [name for name in dict.fromkeys(exchanges) if find_spec(f"ccxt.async_support.{name}")]
-    for name in known:
-        setattr(everything, name, getattr(importlib.import_module(f"ccxt.async_support.{name}"), name))
-    everything.exchanges = known  # type: ignore[attr-defined]  # ccxt's list of ids
+
+def _imported() -> ModuleType:
+    if _PACKAGE in sys.modules:
+        return sys.modules[_PACKAGE]
+    package, clients = _empty(_PACKAGE), _empty(_CLIENTS)
+    package.async_support = clients  # type: ignore[attr-defined]  # as an import of it would set it
+    for name, value in vars(importlib.import_module("ccxt.base.errors")).items():
+        if not name.startswith("_"):
+            setattr(package, name, value)
+    # Its clients' base looks for it here.
+    package.Exchange = importlib.import_module("ccxt.base.exchange").Exchange  # type: ignore[attr-defined]
+    return package
 
 
 def _empty(name: str) -> ModuleType:
@@ -42,7 +44,10 @@ def _empty(name: str) -> ModuleType:
     return package
 
 
-def _take(package: ModuleType, errors: ModuleType) -> None:
-    for name, value in vars(errors).items():
-        if not name.startswith("_"):
-            setattr(package, name, value)
+ccxt: Any = _imported()
+EXCHANGES = frozenset(
+    module.name
+    for module in pkgutil.iter_modules(importlib.import_module(_CLIENTS).__path__)
+    if not module.ispkg
+)
+"""The ids that ccxt knows."""

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import ccxt.async_support
 import numpy as np
-from ccxt import BadResponse, BadSymbol, BaseError
 from numpy.typing import NDArray
 
+from vp_pipeline.exchanges import lean
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.breaker import Breaker
 from vp_pipeline.exchanges.errors import FetchError, from_ccxt
 from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, minutes_of, settled
+from vp_pipeline.exchanges.lean import ccxt
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
 from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.patience import USUAL, Patience
@@ -39,7 +39,7 @@ RECENT = DAY
 
 def supported(exchange: str) -> bool:
     """Whether ccxt knows an exchange of this id."""
-    return exchange in ccxt.async_support.exchanges
+    return exchange in lean.EXCHANGES
 
 
 class SpotClient:
@@ -80,9 +80,7 @@ class SpotClient:
         self._preparing = asyncio.Lock()
         self._listings: Listings | FetchError | None = None
         self._known: dict[str, datetime] = {}  # by symbol, a final candle that this session has seen
-        strict = type(
-            exchange, (Strict, getattr(ccxt.async_support, exchange)), {"extras": self._traits.extras}
-        )
+        strict = type(exchange, (Strict, lean.client(exchange)), {"extras": self._traits.extras})
         settings = {"enableRateLimit": True, "timeout": round(patience.timeout_seconds * 1000)}
         self._ccxt: Any = strict({**settings, "options": {**self._traits.options}})
         self._ccxt.ssl_context = _certificates(self._ccxt.cafile)
@@ -257,7 +255,7 @@ class SpotClient:
                 result = await call()
                 self._breaker.succeeded()
                 return result
-            except (BaseError, *_STUMBLES) as error:
+            except (ccxt.BaseError, *_STUMBLES) as error:
                 failure = from_ccxt(market, error, request.answer)
                 self._breaker.failed(failure, request.answer, asked_at)
                 if self._pace is not None and request.answer.stay_away is not None:
@@ -283,7 +281,7 @@ class SpotClient:
         if isinstance(self._listings, FetchError):
             raise replace(self._listings, market=market) from self._listings
         if self._listings.get(symbol) is None:
-            unlisted = BadSymbol(f"no spot market {symbol} in the list of {self.exchange}")
+            unlisted = ccxt.BadSymbol(f"no spot market {symbol} in the list of {self.exchange}")
             raise from_ccxt(market, unlisted, Answer())
 
     async def _known_listings(self, market: str) -> Listings:
@@ -305,7 +303,7 @@ class SpotClient:
     async def _load_markets(self) -> dict[str, dict[str, Any]]:
         markets: dict[str, dict[str, Any]] = await self._ccxt.load_markets(reload=True)
         if not markets:
-            raise BadResponse(f"{self.exchange}: an empty list of markets")
+            raise ccxt.BadResponse(f"{self.exchange}: an empty list of markets")
         return markets
 
 

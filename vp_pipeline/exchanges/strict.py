@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import ccxt
-
 from vp_pipeline.exchanges.answer import Answer
+from vp_pipeline.exchanges.lean import ccxt
 from vp_pipeline.exchanges.traits import Extras
 
 # Refusals that pass: request timeout, too early.

@@ -7,7 +7,6 @@ import threading
 import click
 
 from vp_pipeline.catalog import CatalogError
-from vp_pipeline.exchanges import lean
 from vp_pipeline.settings import Settings, SettingsError, load_settings
 
 LOG = logging.getLogger(__name__)
@@ -22,10 +21,6 @@ def poll() -> None:
         settings = load_settings()
         idle = why_not(settings)
         if idle is None:
-            # Before anything names ccxt, which would import every exchange that it knows.
-            lean.import_only(
-                lead.split()[0] for one in settings.catalog.instruments.values() for lead in [one.lead]
-            )
             from vp_pipeline.poller.service import serve
 
             asyncio.run(serve(settings))
