@@ -32,7 +32,7 @@ from pydantic import SecretStr
 from scipy import stats
 from starlette.applications import Starlette
 
-from vp_pipeline.assets import hour_profiles
+from vp_pipeline.assets import hour_profiles_run
 from vp_pipeline.settings import Settings
 from vp_pipeline.site.market import Views
 from vp_pipeline.site.server import listen, server
@@ -150,7 +150,7 @@ def fill(url: str, count: int) -> Settings:
                     index=False
                 ):
                     copy.write_row((1, *minute))
-    hour_profiles.recompute(url, settings, "BTC", Window(START, ceil(whole.end, HOUR)))
+    hour_profiles_run.recompute(url, settings, "BTC", Window(START, ceil(whole.end, HOUR)))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     return settings

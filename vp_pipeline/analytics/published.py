@@ -1,13 +1,19 @@
 """The three strategies of the published document, as it has them.
 
-Here belongs nothing that the document does not have: what is better than they are is in `rules`.
+Here belongs nothing that the document does not have: what is better than they are is in `rules`. A function
+imports what it computes with: see `strategy`.
 """
 
-import numpy as np
-import pandas as pd
+from __future__ import annotations
 
-from vp_pipeline.analytics.history import History
+from typing import TYPE_CHECKING
+
 from vp_pipeline.analytics.strategy import strategy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vp_pipeline.analytics.history import History
 
 
 @strategy("Equal weight", benchmark="BTCUSDT", published=True)
@@ -49,6 +55,9 @@ def weighted(returns: pd.DataFrame, weights_vector: pd.Series) -> pd.DataFrame:
     Raises:
         ValueError: a symbol has no weight.
     """
+    import numpy as np
+    import pandas as pd
+
     absent = returns.columns.difference(weights_vector.dropna().index)
     if len(absent):
         raise ValueError(f"no weight for {', '.join(map(str, absent))}")

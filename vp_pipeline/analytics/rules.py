@@ -2,15 +2,20 @@
 
 Here belongs one function a strategy. Every one ends with `shift(1)` somewhere: what is known at a day's close
 is held from the next day on. A symbol without a return on a day has no weight (NaN); what the weights leave
-of 1 is cash. Levels by price are in `rolling_levels`.
+of 1 is cash. Levels by price are in `rolling_levels`. A function imports what it computes with; why is in
+`strategy`.
 """
 
-import numpy as np
-import pandas as pd
+from __future__ import annotations
 
-from vp_pipeline.analytics.history import History
-from vp_pipeline.analytics.rolling_levels import rolling_levels
+from typing import TYPE_CHECKING
+
 from vp_pipeline.analytics.strategy import StrategyError, strategy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vp_pipeline.analytics.history import History
 
 
 @strategy("Inverse volatility")
@@ -41,6 +46,8 @@ def threshold_reversion(history: History, fall: float = 0.05, hold_days: int = 3
 @strategy("Time-series momentum")
 def momentum(history: History, days: int = 90, short: bool = False) -> pd.DataFrame:
     """A slot for each symbol, held while it rose over the days before; in cash (or short) while it fell."""
+    import numpy as np
+
     _at_least(days, 1, "days")
     steps = history.returns.clip(lower=-1 + 1e-9).map(np.log1p)
     rose = steps.rolling(days, min_periods=days).sum().map(np.sign)
@@ -54,6 +61,11 @@ def value_area_reversion(history: History, days: int = 30, share: float = 0.7) -
 
     Levels are those of the volume by price of the `days` days before the close that is judged.
     """
+    import numpy as np
+    import pandas as pd
+
+    from vp_pipeline.analytics.rolling_levels import rolling_levels
+
     _at_least(days, 2, "days")
     if not 0 < share < 1:
         raise StrategyError(f"share is {share}, but has to be between 0 and 1")

@@ -1,8 +1,11 @@
 """What a strategy is, and the list of those there are.
 
 Here belong the decorator that lists a function as a strategy and the choice of its parameters. The functions
-are in `published` and `rules`, what their weights earn is in `backtest`.
+are in `published` and `rules`, what their weights earn is in `backtest`. Dagster's code server imports this
+list and runs nothing: pandas, a quarter of its memory, is not imported before a function computes.
 """
+
+from __future__ import annotations
 
 import functools
 import importlib
@@ -10,18 +13,19 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-from vp_pipeline.analytics.history import History, history_of
+    from vp_pipeline.analytics.history import History
 
 P = ParamSpec("P")
 Parameter = int | float | bool | str
-Weights = Callable[..., pd.DataFrame]
+Weights: TypeAlias = "Callable[..., pd.DataFrame]"
 
-_LISTED: dict[str, "Strategy"] = {}
-STRATEGIES: Mapping[str, "Strategy"] = MappingProxyType(_LISTED)
+_LISTED: dict[str, Strategy] = {}
+STRATEGIES: Mapping[str, Strategy] = MappingProxyType(_LISTED)
 
 
 class StrategyError(ValueError):
@@ -63,6 +67,8 @@ def strategy(
     ) -> Callable[Concatenate[History | pd.DataFrame, P], pd.DataFrame]:
         @functools.wraps(function)
         def weights(known: History | pd.DataFrame, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+            from vp_pipeline.analytics.history import history_of
+
             return function(history_of(known), *args, **kwargs)
 
         _LISTED[function.__name__] = Strategy(
@@ -134,6 +140,8 @@ def _imported(path: str) -> Strategy:
         return STRATEGIES[name]
 
     def weights(known: History | pd.DataFrame, **parameters: Parameter) -> pd.DataFrame:
+        from vp_pipeline.analytics.history import history_of
+
         found: pd.DataFrame = function(history_of(known), **parameters)
         return found
 

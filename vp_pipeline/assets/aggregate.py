@@ -1,14 +1,10 @@
 """The normalized aggregate: one asset a base, all its markets' volumes added minute by minute.
 
-Here belongs which hours are made anew, from which markets and with which lead; the arithmetic is in
-`analytics.aggregate`. Not only a run's own hours are: whoever changes a candle marks its hour, so that
-what was healed, revised or loaded later is in the sum by the next run.
+Here belongs which assets there are, and in which order they are made; what a run does is in `aggregate_run`.
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime
 
-import pandas as pd
 from dagster import (
     AssetCheckResult,
     AssetExecutionContext,
@@ -22,47 +18,19 @@ from dagster import (
     multi_asset,
 )
 
-from vp_pipeline.analytics.aggregate import Venue
-from vp_pipeline.analytics.aggregate import aggregate as add_up
-from vp_pipeline.analytics.quote_rates import quote_rates
-from vp_pipeline.assets import checks, hour_profiles
+from vp_pipeline.assets import check_specs, hour_profiles
 from vp_pipeline.assets.candles import COVERAGE_KEY
-from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.catalog import Catalog
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import candles, ledger, rows, stale
-from vp_pipeline.storage.changes import replace_changed
-from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
-from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.storage.tables import AGGREGATE, QUOTE_RATE, VENUE_VERDICT
-from vp_pipeline.windows import DAY, HOUR, Window, ceil, union
+from vp_pipeline.storage.tables import AGGREGATE
 
 GROUP = "aggregate"
-# A venue is judged by the day that ends with the hour: so long does a changed candle matter.
-LOOKBACK = DAY
-# What is computed at once, which bounds the memory.
-CHUNK = 7 * DAY
-NO_LEAD = -1
-# Changed hours that one run makes anew besides its own; the next goes on.
-PENDING_AT_ONCE = 7 * 24
 
 
 def aggregate_key(base: str) -> AssetKey:
     """aggregate/<base>."""
     return AssetKey(["aggregate", base.lower()])
-
-
-def recompute(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
-    """Make the window's aggregate anew from the stored candles; the hours in which that changed a row.
-
-    Those hours, and those whose candles or venues changed, are marked for the volume profiles.
-    """
-    changed = []
-    for part in window.split(CHUNK):
-        with transaction(database_url) as connection:
-            changed += _recompute(connection, settings.catalog, base, part)
-    return changed
 
 
 def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> AssetsDefinition:
@@ -86,7 +54,7 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
             for key, base in bases.items()
         ]
         + hour_profiles.specs(settings, aggregate_key),
-        check_specs=[spec for key in bases for spec in checks.of_aggregate(key)],
+        check_specs=[spec for key in bases for spec in check_specs.of_aggregate(key)],
         can_subset=True,
         partitions_def=hours,
         backfill_policy=BackfillPolicy.single_run(),
@@ -94,49 +62,11 @@ def build_aggregate(settings: Settings, hours: PartitionsDefinition[str]) -> Ass
     def aggregate(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization | AssetCheckResult]:
-        window = window_of(context)
-        for key, base in bases.items():
-            if key not in context.selected_asset_keys:
-                continue
-            with transaction(postgres.database_url) as connection:
-                spans = _spans(connection, catalog, base, window)
-            changed = [h for span in spans for h in recompute(postgres.database_url, settings, base, span)]
-            with transaction(postgres.database_url) as connection:
-                told = union([window, *(Window(hour, hour + HOUR) for hour in changed)])
-                for span in told:
-                    yield from _materializations(connection, catalog, base, span)
-                venues = _venues(connection, catalog, base)
-                yield from checks.judge_aggregate(context, key, connection, base, venues, window.end)
-        yield from hour_profiles.made(context, postgres.database_url, settings)
+        from vp_pipeline.assets import aggregate_run
+
+        yield from aggregate_run.run(context, settings, postgres.database_url, bases)
 
     return aggregate
-
-
-def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
-    stale.make_alone(connection, base, window)
-    # Before the candles are read: a mark that comes later stays for the next run.
-    touched = stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
-    known = Window(window.start - LOOKBACK, window.end)
-    venues = _asked(connection, _venues(connection, catalog, base), known)
-    names = {venue.name: venue.number for venue in venues}
-    lead = names.get(catalog.instruments[base].lead, NO_LEAD)
-    frame = candles.read(connection, [v.number for v in venues], known)
-    if base == rates_base(catalog):
-        rates = quote_rates(frame, venues)
-        inside = rates["open_time"] >= pd.Timestamp(window.start)
-        revalued = replace_changed(connection, QUOTE_RATE, rates[inside], {}, window)
-        for other in catalog.instruments:
-            stale.mark(connection, stale.PROFILE_HOURS, other, revalued)
-            if other != base:
-                stale.mark(connection, stale.AGGREGATE, other, revalued)
-    else:
-        rates = rows.read(connection, QUOTE_RATE, {}, known)
-    result = add_up(frame, venues, lead, pd.Timestamp(window.start), pd.Timestamp(window.end), rates)
-    touched += replace_changed(connection, VENUE_VERDICT, result.verdicts, {"base": base}, window)
-    changed = replace_changed(connection, AGGREGATE, result.minutes, {"base": base}, window)
-    stale.mark(connection, stale.PROFILE_HOURS, base, [*touched, *changed])
-    stale.mark(connection, stale.VOLUME_PROFILE, base, changed)
-    return changed
 
 
 def rates_base(catalog: Catalog) -> str:
@@ -147,62 +77,3 @@ def rates_base(catalog: Catalog) -> str:
 def rates_first(catalog: Catalog) -> list[str]:
     """All instruments, that which makes the rates before those which read them."""
     return sorted(catalog.instruments, key=lambda base: base != rates_base(catalog))
-
-
-def _venues(connection: Connection, catalog: Catalog, base: str) -> list[Venue]:
-    """All markets of the base, the retired with the day of their end."""
-    markets = [market for market in catalog.markets if market.base == base]
-    numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
-    return [Venue(numbers[m.exchange, m.symbol], m.name, m.quote, _end(m.retired)) for m in markets]
-
-
-def _asked(connection: Connection, venues: list[Venue], window: Window) -> list[Venue]:
-    """Those of which anything is known in the window: a market whose history is not loaded is not missed.
-
-    All of them if nothing is known of any.
-    """
-    known = set(ledger.counts(connection, window, [venue.number for venue in venues])["market_id"])
-    return [venue for venue in venues if venue.number in known] or venues
-
-
-def _end(retired: date | None) -> pd.Timestamp | None:
-    return None if retired is None else pd.Timestamp(retired, tz="UTC")
-
-
-def _spans(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[Window]:
-    """The run's window and every hour that a changed candle may have touched, as far as candles go."""
-    pending = stale.pending(connection, stale.AGGREGATE, base, PENDING_AT_ONCE)
-    numbers = [venue.number for venue in _venues(connection, catalog, base)]
-    ends = ledger.frontier(connection, numbers).values()
-    last = ceil(max(ends, default=window.end), HOUR)
-    touched = [Window(hour, max(hour + HOUR, min(hour + LOOKBACK, last))) for hour in pending]
-    return union([window, *touched])
-
-
-def _materializations(
-    connection: Connection, catalog: Catalog, base: str, window: Window
-) -> Iterator[AssetMaterialization]:
-    """One event for each hour of the window that has rows."""
-    query = (
-        "SELECT date_trunc('hour', open_time, 'UTC') AS hour, count(*), sum(volume), sum(quote_volume_usd),"
-        " count(*) FILTER (WHERE price_market IS DISTINCT FROM %s), min(markets),"
-        " string_agg(DISTINCT nullif(left_out, ''), '; ') FROM aggregate"
-        " WHERE base = %s AND open_time >= %s AND open_time < %s GROUP BY 1 ORDER BY 1"
-    )
-    lead = catalog.instruments[base].lead
-    for hour, minutes, volume, dollars, led_by_others, fewest, left_out in connection.execute(
-        query, [lead, base, window.start, window.end]
-    ):
-        metadata = {
-            "rows": minutes,
-            "volume": volume,
-            "volume_usd": dollars,
-            "minutes_without_lead": led_by_others,
-            "fewest_markets": fewest,
-            "left_out": left_out,
-        }
-        yield AssetMaterialization(
-            aggregate_key(base),
-            partition=hour_key(hour),
-            metadata={name: value for name, value in metadata.items() if value is not None},
-        )

@@ -1,15 +1,12 @@
 """Raw minute candles: one asset a market, all fetched side by side in one step; and their coverage.
 
-Here belongs what Dagster is told of a fetch: for each market and hour an event with rows and reasons. A
-market that fails leaves no event, and the others go on. The aggregate depends on `coverage` alone, which
-every fetch materializes: Dagster skips a step of which an input is missing. Which windows are asked for
-is in `healing`, what the answers leave in Postgres in `intake`.
+Here belongs which assets there are; what a run does is in `candles_run`. A market that fails leaves no event,
+and the others go on. The aggregate depends on `coverage` alone, which every fetch materializes: Dagster skips
+a step of which an input is missing.
 """
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
-import pandas as pd
 from dagster import (
     AssetCheckResult,
     AssetExecutionContext,
@@ -18,29 +15,17 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
-    Failure,
     MaterializeResult,
-    MetadataValue,
     PartitionsDefinition,
     ResourceParam,
     multi_asset,
 )
-from rich.console import Console
-from rich.table import Table as TextTable
 
-from vp_pipeline.assets import checks, clocks, healing, intake
-from vp_pipeline.assets.intake import Answers
-from vp_pipeline.assets.partitions import hour_key, window_of
+from vp_pipeline.assets import check_specs
 from vp_pipeline.catalog import Market
-from vp_pipeline.exchanges.frames import GRACE
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import ledger
-from vp_pipeline.storage.candles import Stored
-from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
-from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.tables import COVERAGE, MARKET_CANDLE
-from vp_pipeline.windows import HOUR, Window, union
 
 GROUP = "candles"
 COVERAGE_KEY = AssetKey("coverage")
@@ -73,7 +58,7 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
     @multi_asset(
         name="candles",
         specs=[*(_spec(key, market) for key, market in markets.items()), _coverage_spec(list(markets))],
-        check_specs=checks.of_coverage(COVERAGE_KEY),
+        check_specs=check_specs.of_coverage(COVERAGE_KEY),
         can_subset=True,
         partitions_def=hours,
         backfill_policy=BackfillPolicy.single_run(),
@@ -81,27 +66,9 @@ def build_candles(settings: Settings, hours: PartitionsDefinition[str]) -> Asset
     def candles(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization | MaterializeResult[None] | AssetCheckResult]:
-        window = window_of(context)
-        clocks.turn_clock(settings, window.end + GRACE)
-        selected = [market for key, market in markets.items() if key in context.selected_asset_keys]
-        asked = _ask(settings, postgres.database_url, selected, window)
-        # The ledger speaks of no minute that has not begun here: where few exchanges answer, one whose
-        # clock is ahead would have it say that minutes to come have no candle.
-        now = min(intake.exchange_time(asked.values()), clocks.now(settings))
-        with transaction(postgres.database_url) as connection:
-            stored = intake.keep(connection, asked, now, final=settings.source == "replay")
-            told = _hours(connection, stored, window)
-        first = hours.get_first_partition_key() or ""
-        for number, answer in asked.items():
-            if answer.failure is None:
-                yield from _materializations(answer.market, told[told["market_id"] == number], first)
-        _explain(context, asked, told, stored, window)
-        if COVERAGE_KEY in context.selected_asset_keys:
-            with transaction(postgres.database_url) as connection:
-                minutes = ledger.counts(connection, window)[["empty", "unknown", "unfetchable"]].sum()
-                metadata = {f"minutes_{state}": int(count) for state, count in minutes.items()}
-                yield MaterializeResult(asset_key=COVERAGE_KEY, metadata=metadata)
-                yield from checks.judge_coverage(context, COVERAGE_KEY, connection, asked, now)
+        from vp_pipeline.assets import candles_run
+
+        yield from candles_run.run(context, settings, postgres.database_url, markets, hours)
 
     return candles
 
@@ -128,96 +95,3 @@ def _coverage_spec(deps: list[AssetKey]) -> AssetSpec:
         " none, is it not known, or can it no longer be had; and why.",
         metadata=stored_as(COVERAGE),
     )
-
-
-def _ask(
-    settings: Settings, database_url: str, markets: list[Market], window: Window
-) -> Mapping[int, Answers]:
-    """Ask every exchange for its markets' windows; what came, by market number."""
-    from vp_pipeline.exchanges import pace, spot
-
-    with transaction(database_url) as connection:
-        ids = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
-        numbers = {ids[market.exchange, market.symbol]: market for market in markets}
-        plan = healing.plan(connection, numbers, window, clocks.now(settings), settings)
-    wanted = {(m.exchange, m.symbol): plan[number] for number, m in numbers.items()}
-    hosts = {market.exchange: settings.exchange_host(market.exchange) for market in markets}
-    cache = settings.home / "cache" / "listings"
-    recorded = settings.source == "replay"
-
-    async def ask() -> "Mapping[spot.Market, Sequence[intake.Outcome]]":
-        async with pace.shared(settings.broker, patient=False) as line:
-            seconds = settings.heal_seconds
-            return await spot.fetch_all(wanted, hosts, cache, seconds=seconds, recorded=recorded, pace=line)
-
-    outcomes = asyncio.run(ask())
-    return {
-        number: Answers(market, plan[number], outcomes[market.exchange, market.symbol])
-        for number, market in numbers.items()
-    }
-
-
-def _hours(connection: Connection, stored: Mapping[int, Stored], window: Window) -> pd.DataFrame:
-    """What is known of the run's hours, and of the hours that its answers have changed elsewhere."""
-    changed = {number: set(done.changed_hours) for number, done in stored.items()}
-    touched = union([window, *(Window(h, h + HOUR) for hours in changed.values() for h in hours)])
-    frame = pd.concat([ledger.by_hour(connection, part) for part in touched], ignore_index=True)
-    own = (frame["hour"] >= window.start) & (frame["hour"] < window.end)
-    elsewhere = [
-        hour in changed.get(number, ())
-        for number, hour in zip(frame["market_id"], frame["hour"], strict=True)
-    ]
-    return frame[own | pd.Series(elsewhere, index=frame.index, dtype=bool)]
-
-
-def _materializations(market: Market, hours: pd.DataFrame, first: str) -> Iterator[AssetMaterialization]:
-    """One event for each of the hours that has a partition: from `first` on."""
-    for row in hours.to_dict("records"):
-        metadata = {
-            "rows": row["got"],
-            "minutes_missing": row["empty"] + row["unknown"] + row["unfetchable"],
-            "minutes_unknown": row["unknown"],
-        }
-        reason = {"reason": row["reason"]} if row["reason"] else {}
-        partition = hour_key(row["hour"])
-        if partition >= first:
-            yield AssetMaterialization(
-                candles_key(market), partition=partition, metadata={**metadata, **reason}
-            )
-
-
-def _explain(
-    context: AssetExecutionContext,
-    asked: Mapping[int, Answers],
-    told: pd.DataFrame,
-    stored: Mapping[int, Stored],
-    window: Window,
-) -> None:
-    """One log message with a line a market; a failure if no market at all could be fetched.
-
-    Raises:
-        Failure: all markets failed.
-    """
-    names = ("market", "rows", "none", "unknown", "lost", "new", "revised", "healed", "why")
-    table = TextTable(*names, box=None)
-    own = told[(told["hour"] >= window.start) & (told["hour"] < window.end)]
-    for number, answer in asked.items():
-        hours = own[own["market_id"] == number]
-        counts = [str(int(hours[state].sum())) for state in ("got", "empty", "unknown", "unfetchable")]
-        done = stored.get(number)
-        news = [str(done.inserted + done.finalized), str(done.revised)] if done else ["", ""]
-        healed = str(sum(len(fetched.frame) for fetched in list(answer.fetched)[1:]))
-        why = "; ".join(dict.fromkeys(reason for reason in hours["reason"] if reason))
-        table.add_row(answer.market.name, *counts, *news, healed, why)
-    console = Console(width=220, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    failed = {a.market.name: a.failure.reason for a in asked.values() if a.failure is not None}
-    log = context.log.warning if failed else context.log.info
-    log(f"{len(asked) - len(failed)} of {len(asked)} markets fetched\n{capture.get()}")
-    if failed and len(failed) == len(asked):
-        raise Failure(
-            "No market could be fetched. See the reason of each; `vp doctor` names what is reachable.",
-            metadata={name: MetadataValue.text(reason) for name, reason in failed.items()},
-            allow_retries=True,
-        )

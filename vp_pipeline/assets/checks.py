@@ -1,8 +1,7 @@
 """Asset checks of candles and aggregate: each says what is wrong, where, and how much.
 
-Here belongs which checks there are and how their findings are told in Dagster. What counts as wrong is in
-`analytics.candle_checks` and `analytics.venues`. One check covers all markets: a check a market would
-leave a hundred rows in Dagster's storage at every tick.
+Here belongs how their findings are told in Dagster. Which checks there are is in `check_specs`, what counts
+as wrong in `analytics.candle_checks` and `analytics.venues`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,6 @@ from dagster import (
     AssetCheckKey,
     AssetCheckResult,
     AssetCheckSeverity,
-    AssetCheckSpec,
     AssetExecutionContext,
     AssetKey,
     MetadataValue,
@@ -34,32 +32,8 @@ from vp_pipeline.windows import DAY, Window
 
 STALE = timedelta(minutes=30)
 
-_COVERAGE = {
-    "markets_answer": "Every market could be fetched in this run; if not, the reason of each.",
-    "completeness": "No minute of the last 24 hours is unknown.",
-    "staleness": "The newest final candle of every market is at most 30 minutes old, by exchange time.",
-}
-_AGGREGATE = {
-    "ohlc_sanity": "Low <= open, close <= high; no negative volume; in the last 24 hours.",
-    "regular_holes": "No market lacks minutes at a regular distance, as an error of paging makes them.",
-    "price_deviation": "No market's price is more than 2 % off the median of all, in US dollars.",
-    "unit_agreement": "Volume x price agrees with the exchange's own turnover. A market that does not agree"
-    " is left out of the sum.",
-    "duplicate_feeds": "No two markets have the same candles. The second of two is left out of the sum.",
-    "dead_markets": "Every market trades. One that stands still for a day is left out of the sum.",
-}
 _VERDICTS = {"unit_agreement": "units", "duplicate_feeds": "duplicate", "dead_markets": "dead"}
 _DOWN = {"markets_answer", "staleness", "unit_agreement"}
-
-
-def of_coverage(key: AssetKey) -> list[AssetCheckSpec]:
-    """Checks of the coverage, over all markets."""
-    return [AssetCheckSpec(name, asset=key, description=text) for name, text in _COVERAGE.items()]
-
-
-def of_aggregate(key: AssetKey) -> list[AssetCheckSpec]:
-    """Checks of one instrument's aggregate and the candles behind it."""
-    return [AssetCheckSpec(name, asset=key, description=text) for name, text in _AGGREGATE.items()]
 
 
 def judge_coverage(

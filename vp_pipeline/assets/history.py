@@ -263,7 +263,7 @@ def _bars_event(settings: Settings, load: "LoadedBars", month: Window) -> Event:
 
 
 def _build_aggregate(settings: Settings) -> AssetsDefinition:
-    from vp_pipeline.assets.aggregate import rates_first, recompute
+    from vp_pipeline.assets.aggregate import rates_first
 
     bases = {aggregate_key(base): base for base in rates_first(settings.catalog)}
 
@@ -288,6 +288,8 @@ def _build_aggregate(settings: Settings) -> AssetsDefinition:
     def history_aggregate(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization]:
+        from vp_pipeline.assets.aggregate_run import recompute
+
         month = window_of(context)
         for key, base in bases.items():
             if key not in context.selected_asset_keys:
@@ -315,7 +317,7 @@ def _build_aggregate(settings: Settings) -> AssetsDefinition:
 
 def _make_profiles(settings: Settings, database_url: str, base: str, month: Window) -> None:
     """Volume by price of the hours up to a day after the month that what came has changed."""
-    from vp_pipeline.assets.hour_profiles import recompute
+    from vp_pipeline.assets.hour_profiles_run import recompute
 
     known = Window(month.start, month.end + DAY)
     with transaction(database_url) as connection:

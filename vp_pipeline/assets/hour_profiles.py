@@ -1,60 +1,23 @@
 """Volume by price of every hour and venue: the parts of which each profile is a sum.
 
-Here belongs which hours are made anew; how, and what is added up, is in `storage.profiles`. Not only a run's
-own hours are: whoever changes a candle, a quote's rate or who counts marks the hour. They are made in the
+Here belongs which assets there are; which hours are made is in `hour_profiles_run`. They are made in the
 aggregate's step, after it: a step of their own would be skipped, as the aggregate yields events, not outputs.
 """
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 
-from dagster import AssetExecutionContext, AssetKey, AssetMaterialization, AssetSpec
+from dagster import AssetKey, AssetSpec
 
-from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import profiles, stale
-from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.io_manager import stored_as
-from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.storage.profile_rows import TOTAL, read
 from vp_pipeline.storage.profile_tables import PROFILE
-from vp_pipeline.windows import DAY, HOUR, Window, union
 
 GROUP = "volume_profile"
-# What is made at once, which bounds the memory.
-CHUNK = 7 * DAY
-# Changed hours that one run makes anew besides its own; the next goes on.
-PENDING_AT_ONCE = 7 * 24
 
 
 def profile_hours_key(base: str) -> AssetKey:
     """profile_hours/<base>."""
     return AssetKey(["profile_hours", base.lower()])
-
-
-def recompute(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
-    """Make the window's hours anew from what is stored; those that this changed.
-
-    They are marked for the daily profiles.
-    """
-    changed = []
-    for part in window.split(CHUNK):
-        with transaction(database_url) as connection:
-            lost = profiles.set_row_size(connection, base, settings.catalog.instruments[base].row_size)
-            stale.mark(connection, stale.PROFILE_HOURS, base, lost)
-            # Before anything is read: a mark that comes later stays for the next run.
-            stale.clear(connection, stale.PROFILE_HOURS, base, [hour.start for hour in part.split(HOUR)])
-            made = profiles.make(connection, base, quotes_of(connection, settings, base), part)
-            stale.mark(connection, stale.VOLUME_PROFILE, base, made)
-            changed += made
-    return changed
-
-
-def quotes_of(connection: Connection, settings: Settings, base: str) -> dict[int, str]:
-    """Quote currency of each market of the base, the retired ones too, by number."""
-    markets = [market for market in settings.catalog.markets if market.base == base]
-    numbers = market_ids(connection, [(market.exchange, market.symbol) for market in markets])
-    return {numbers[market.exchange, market.symbol]: market.quote for market in markets}
 
 
 def specs(settings: Settings, upstream: Callable[[str], AssetKey]) -> list[AssetSpec]:
@@ -72,43 +35,3 @@ def specs(settings: Settings, upstream: Callable[[str], AssetKey]) -> list[Asset
         )
         for base in settings.catalog.instruments
     ]
-
-
-def made(
-    context: AssetExecutionContext, database_url: str, settings: Settings
-) -> Iterator[AssetMaterialization]:
-    """Make the hours of the run's window and those that wait, of the instruments that the run selected."""
-    window = window_of(context)
-    for base in settings.catalog.instruments:
-        key = profile_hours_key(base)
-        if key not in context.selected_asset_keys:
-            continue
-        with transaction(database_url) as connection:
-            pending = stale.pending(connection, stale.PROFILE_HOURS, base, PENDING_AT_ONCE)
-        for span in union([window, *(Window(hour, hour + HOUR) for hour in pending)]):
-            recompute(database_url, settings, base, span)
-        with transaction(database_url) as connection:
-            yield from _materializations(connection, key, base, window)
-
-
-def _materializations(
-    connection: Connection, key: AssetKey, base: str, window: Window
-) -> Iterator[AssetMaterialization]:
-    """One event for each hour of the window that has volume."""
-    size = profiles.row_size(connection, base)
-    if size is None:
-        return
-    of_hour: dict[datetime, dict[str, float | int]] = {}
-    for row in read(connection, base, "hour", window, size, total=None):
-        told = of_hour.setdefault(row.start, {"volume": 0.0, "venues": 0, "left_out": 0})
-        if row.market_id != TOTAL:
-            told["venues" if row.included else "left_out"] += 1
-            continue
-        told["volume"] = row.part.rows.total
-        told["rows"] = len(row.part.volume)
-        told["taker_share"] = row.part.delta.taker_share
-        if row.part.unpriced:
-            told["volume_without_a_price"] = row.part.unpriced
-    for hour, told in of_hour.items():
-        if told["venues"]:
-            yield AssetMaterialization(key, partition=hour_key(hour), metadata=told)

@@ -6,9 +6,8 @@ documents of single strategies in `tearsheets`.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
@@ -23,12 +22,9 @@ from dagster import (
 )
 
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.analytics.strategies import Strategy
-from vp_pipeline.analytics.strategies import daily_returns as returns_of
-from vp_pipeline.assets import strategy_run
+from vp_pipeline.analytics.strategy import Strategy
 from vp_pipeline.assets.artifacts import links, publish
 from vp_pipeline.assets.clocks import now, turn_clock
-from vp_pipeline.assets.strategy_run import Result
 from vp_pipeline.assets.tearsheets import build_tearsheets
 from vp_pipeline.assets.variants import variants
 from vp_pipeline.catalog import Strategies as Chosen
@@ -44,6 +40,11 @@ from vp_pipeline.storage.tables import (
     STRATEGY_WEIGHT,
 )
 from vp_pipeline.windows import DAY, Window, floor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vp_pipeline.assets.strategy_run import Result
 
 GROUP = "strategies"
 RETURNS_KEY = AssetKey("daily_returns")
@@ -78,7 +79,10 @@ def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
         f" {chosen.start}, the first from its open.",
         metadata=stored_as(DAILY_RETURN),
     )
-    def daily_returns(context: AssetExecutionContext) -> pd.DataFrame:
+    def daily_returns(context: AssetExecutionContext) -> Any:  # a frame; Dagster would import pandas for it
+        import pandas as pd
+
+        from vp_pipeline.analytics.strategies import daily_returns as returns_of
         from vp_pipeline.exchanges.errors import FetchError
         from vp_pipeline.exchanges.frames import GRACE
         from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
@@ -131,9 +135,9 @@ def _strategies(settings: Settings, chosen: Chosen, known: Mapping[str, Strategy
             for name, one in known.items()
         ],
     )
-    def strategies(
-        context: AssetExecutionContext, returns: pd.DataFrame
-    ) -> Iterator[Output[dict[str, pd.DataFrame]] | AssetCheckResult]:
+    def strategies(context: AssetExecutionContext, returns: Any) -> Iterator[Output[Any] | AssetCheckResult]:
+        from vp_pipeline.assets import strategy_run
+
         try:
             results = strategy_run.run(strategy_run.history_of_rows(returns), known, chosen)
         except NotEnoughData as error:
@@ -148,14 +152,16 @@ def _strategies(settings: Settings, chosen: Chosen, known: Mapping[str, Strategy
     return strategies
 
 
-def _check(name: str, one: Result) -> AssetCheckResult:
+def _check(name: str, one: "Result") -> AssetCheckResult:
     """Fails what peeks: as an error, or as a warning where the strategy says so of itself."""
+    from vp_pipeline.assets.strategy_run import look_ahead_said
+
     peeks = one.looked.found
     return AssetCheckResult(
         check_name=check_name(name),
         passed=not peeks,
         severity=AssetCheckSeverity.WARN if one.strategy.looks_ahead else AssetCheckSeverity.ERROR,
-        description=strategy_run.look_ahead_said(one.strategy, len(one.looked.days)),
+        description=look_ahead_said(one.strategy, len(one.looked.days)),
         metadata={
             "days_that_looked_ahead": len(one.looked.days),
             "days_tested": one.looked.tested,
@@ -166,7 +172,7 @@ def _check(name: str, one: Result) -> AssetCheckResult:
 
 
 def _published(
-    context: AssetExecutionContext, settings: Settings, frames: Mapping[str, pd.DataFrame]
+    context: AssetExecutionContext, settings: Settings, frames: "Mapping[str, pd.DataFrame]"
 ) -> dict[str, Any]:
     """Keeps the league table and the CSV files; metadata that link to them."""
     from vp_pipeline.figures.league import league_page

@@ -6,7 +6,10 @@ Here belongs the step from the file's names to functions; what they are is in `a
 from collections.abc import Mapping
 from dataclasses import replace
 
-from vp_pipeline.analytics.strategies import Strategy, StrategyError, configured
+# Importing the modules lists what they hold, in this order.
+from vp_pipeline.analytics import published as published
+from vp_pipeline.analytics import rules as rules
+from vp_pipeline.analytics.strategy import Strategy, StrategyError, configured
 from vp_pipeline.catalog import CatalogError, Strategies
 
 

@@ -25,13 +25,12 @@ from dagster import (
 )
 
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.assets import hour_profiles
 from vp_pipeline.assets.artifacts import links, shared_part
 from vp_pipeline.assets.hour_profiles import GROUP, profile_hours_key
 from vp_pipeline.assets.keys import DAY_FORMAT
 from vp_pipeline.assets.partitions import HOURS_OF_DAY, window_of
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import artifacts, profiles, rows, stale
+from vp_pipeline.storage import artifacts, stale
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import VOLUME_PROFILE
@@ -112,6 +111,7 @@ def make(database_url: str, settings: Settings, base: str, start: datetime, run_
     """
     from vp_pipeline.assets import profile_day, profile_frames
     from vp_pipeline.assets.profile_inputs import gather
+    from vp_pipeline.storage import rows
 
     day = Window(start, start + DAY)
     _make_hours(database_url, settings, base, day)
@@ -131,6 +131,9 @@ def make(database_url: str, settings: Settings, base: str, start: datetime, run_
 
 def _make_hours(database_url: str, settings: Settings, base: str, day: Window) -> None:
     """Make those hours that have an aggregate and no profile yet, as after an upgrade."""
+    from vp_pipeline.assets import hour_profiles_run
+    from vp_pipeline.storage import profiles
+
     with transaction(database_url) as connection:
         known = connection.execute(
             "SELECT DISTINCT date_trunc('hour', open_time, 'UTC') FROM aggregate"
@@ -140,9 +143,9 @@ def _make_hours(database_url: str, settings: Settings, base: str, day: Window) -
         missing = {hour for (hour,) in known} - set(profiles.hours_made(connection, base, day))
         same_rows = profiles.row_size(connection, base) == settings.catalog.instruments[base].row_size
     if not same_rows:
-        hour_profiles.recompute(database_url, settings, base, day)
+        hour_profiles_run.recompute(database_url, settings, base, day)
     for span in union(Window(hour, hour + HOUR) for hour in missing):
-        hour_profiles.recompute(database_url, settings, base, span)
+        hour_profiles_run.recompute(database_url, settings, base, span)
 
 
 def _publish(

@@ -7,9 +7,8 @@ scope, window). An asset says where it is stored with `stored_as(...)` in its me
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import pandas as pd
 from dagster import (
     ConfigurableIOManager,
     InputContext,
@@ -22,12 +21,14 @@ from dagster import (
 )
 from pydantic import Field
 
-from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import TABLES, VIEWS, Table
 from vp_pipeline.windows import Window
 
-Stored = pd.DataFrame | Mapping[str, pd.DataFrame]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Stored: TypeAlias = "pd.DataFrame | Mapping[str, pd.DataFrame]"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Batch:
     """Rows that become all that `table` holds of `scope` within `window`."""
 
     table: Table
-    frame: pd.DataFrame
+    frame: "pd.DataFrame"
     scope: Mapping[str, str | int]
     window: Window | None = None
 
@@ -63,14 +64,16 @@ class PostgresIOManager(ConfigurableIOManager):
 
     def write(self, batches: Iterable[Batch]) -> None:
         """Write all batches in one transaction."""
+        from vp_pipeline.storage import rows
+
         with transaction(self.database_url) as connection:
             for batch in batches:
                 rows.replace(connection, batch.table, batch.frame, batch.scope, batch.window)
 
-    def handle_output(self, context: OutputContext, obj: Stored) -> None:
+    def handle_output(self, context: OutputContext, obj: "Stored") -> None:
         """Make the asset's rows within its partitions exactly those handed over."""
         table, scope = _stored(context.definition_metadata)
-        frames = {table.name: obj} if isinstance(obj, pd.DataFrame) else dict(obj)
+        frames = dict(obj) if isinstance(obj, Mapping) else {table.name: obj}
         unknown = frames.keys() - TABLES.keys()
         if unknown or table.name not in frames:
             raise ValueError(f"frames for {table.name} and other tables expected, got {sorted(frames)}")
@@ -78,8 +81,10 @@ class PostgresIOManager(ConfigurableIOManager):
         self.write(Batch(TABLES[name], frame, scope, window) for name, frame in frames.items())
         context.add_output_metadata({"dagster/row_count": len(frames[table.name])})
 
-    def load_input(self, context: InputContext) -> pd.DataFrame:
+    def load_input(self, context: InputContext) -> "pd.DataFrame":
         """The upstream asset's rows within its partitions."""
+        from vp_pipeline.storage import rows
+
         if context.upstream_output is None:
             raise ValueError("an input from Postgres needs an upstream asset")
         table, scope = _stored(context.upstream_output.definition_metadata)

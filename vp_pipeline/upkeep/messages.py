@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
-import requests
-
 from vp_pipeline.upkeep.incidents import News
 
 _TIMEOUT = 10
@@ -53,6 +51,9 @@ def send(channels: Channels, name: str, news: News) -> None:
 
 
 def _post(url: str, subject: str, text: str, news: News) -> None:
+    # Here, as the code server looks for incidents all the time and seldom has any to tell.
+    import requests
+
     # `text` is what Slack and Mattermost show, `content` what Discord does.
     whole = f"{subject}\n{text}"
     body: Mapping[str, str] = {

@@ -8,7 +8,7 @@ import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, Definitions, ExecuteInProcessResult
 
 from vp_pipeline.assets import history_spot
-from vp_pipeline.assets.aggregate import recompute
+from vp_pipeline.assets.aggregate_run import recompute
 from vp_pipeline.assets.build import build_defs
 from vp_pipeline.assets.history_klines import load_bars
 from vp_pipeline.assets.history_spot import SpotHistory

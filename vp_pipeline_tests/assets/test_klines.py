@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult
 
-from vp_pipeline.assets import klines as step
+from vp_pipeline.assets import klines_run as step
 from vp_pipeline.storage import klines, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import KLINE

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vp_pipeline.assets import aggregate, hour_profiles
+from vp_pipeline.assets import aggregate_run, hour_profiles_run
 from vp_pipeline.recordings.folder import scan
 from vp_pipeline.runtime.replay import write_markets_file
 from vp_pipeline.settings import Settings
@@ -47,7 +47,7 @@ def quotes(
         }
     )
     with transaction(database_url) as connection:
-        numbers = hour_profiles.quotes_of(connection, settings, "BTC")
+        numbers = hour_profiles_run.quotes_of(connection, settings, "BTC")
         for market in settings.catalog.markets:
             name = f"{market.exchange.removesuffix('exchange')}_{market.symbol.replace('/', '-')}.csv.gz"
             key = (market.exchange, market.symbol)
@@ -55,8 +55,8 @@ def quotes(
                 number = market_ids(connection, [key])[key]
                 candles.store(connection, {number: load(recorded_data / FOLDER / name)})
                 ledger.record(connection, [ledger.Finding(number, DAY, "answered")])
-    aggregate.recompute(database_url, settings, "BTC", DAY)
-    assert len(hour_profiles.recompute(database_url, settings, "BTC", DAY)) == 24
+    aggregate_run.recompute(database_url, settings, "BTC", DAY)
+    assert len(hour_profiles_run.recompute(database_url, settings, "BTC", DAY)) == 24
     return numbers
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from dagster import AssetKey, AssetMaterialization, ExecuteInProcessResult
 
-from vp_pipeline.assets.sessions import SPANS
+from vp_pipeline.assets.sessions_run import SPANS
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import KLINE, SESSION_VOLATILITY

@@ -10,7 +10,7 @@ from vp_pipeline.analytics.price_rows import volume_by_price
 from vp_pipeline.analytics.session_report import session_report
 from vp_pipeline.analytics.strategies import STRATEGIES, strategy_returns
 from vp_pipeline.analytics.value_area import value_area
-from vp_pipeline.assets import aggregate, hour_profiles
+from vp_pipeline.assets import aggregate_run, hour_profiles_run
 from vp_pipeline.figures.page import PLOTLY_INCLUDE, plotly_script, render_page
 from vp_pipeline.figures.volume_profile import volume_profile_figure
 from vp_pipeline.settings import Settings
@@ -84,8 +84,8 @@ def add_minutes(settings: Settings, frames: dict[str, pd.DataFrame], asked: Wind
             reason = f"{names[name][0]}: {REASON}"
             ledger.record(connection, [Finding(number, asked, "unknown", reason)])
     hours = Window(floor(asked.start, HOUR), ceil(asked.end, HOUR))
-    aggregate.recompute(url, settings, "BTC", hours)
-    hour_profiles.recompute(url, settings, "BTC", hours)
+    aggregate_run.recompute(url, settings, "BTC", hours)
+    hour_profiles_run.recompute(url, settings, "BTC", hours)
 
 
 def fill_days(connection: Connection, end: datetime) -> None:

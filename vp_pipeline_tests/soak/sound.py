@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import sql
 
-from vp_pipeline.assets import aggregate, hour_profiles
+from vp_pipeline.assets import aggregate_run, hour_profiles_run
 from vp_pipeline.storage import artifacts, stale
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import TABLES
@@ -97,7 +97,8 @@ def _computed(world: World, window: Window, found: Soundness) -> None:
             if waiting:
                 found.problems.append(f"{len(waiting)} hours still wait for {consumer}, first {waiting[0]}")
     hours = Window(floor(window.start, HOUR), ceil(window.end, HOUR))
-    for name, recompute in (("aggregate", aggregate.recompute), ("hours' profiles", hour_profiles.recompute)):
+    made = {"aggregate": aggregate_run.recompute, "hours' profiles": hour_profiles_run.recompute}
+    for name, recompute in made.items():
         changed = recompute(world.url, world.settings, _BASE, hours)
         if changed:
             found.problems.append(f"{len(changed)} hours of the {name} were not made of the candles")
