@@ -1,11 +1,13 @@
 """A replayed platform without its processes: settings, definitions and an empty database."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import ccxt.async_support
 import pytest
 from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResult
 
@@ -71,6 +73,19 @@ class Replayed:
     def dump(self, *without: str) -> dict[str, bytes]:
         """Every table's rows but for those of the tables named."""
         return dump(self.url, *without)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _no_pauses() -> Iterator[None]:
+    """The exchanges' limits are for the tests of `exchanges`: here every request may go at once."""
+
+    async def at_once(*_: object) -> None:
+        await asyncio.sleep(0)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ccxt.async_support.Exchange, "throttle", at_once)
+        patched.setattr(ccxt.async_support.Exchange, "timeout_on_exit", 0)
+        yield
 
 
 @pytest.fixture(scope="package")
