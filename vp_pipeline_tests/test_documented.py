@@ -25,16 +25,20 @@ from vp_pipeline_tests.documented import (
     after_vp,
     blocks,
     commands,
+    elsewhere,
     programs,
     sessions,
 )
 from vp_pipeline_tests.soak.__main__ import main as soak
 
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+LISTED = [
+    line for line in dict.fromkeys(line for page in DOCUMENTS for line in commands(page)) if elsewhere(line)
+]
 
 
 def test_what_is_listed_is_shown_and_what_covers_it_exists() -> None:
-    assert ELSEWHERE.keys() <= {line for page in DOCUMENTS for line in commands(page)}
+    assert {elsewhere(line) for line in LISTED} == ELSEWHERE.keys()
     assert NO_COMMANDS.keys() <= {one.text.split("\n", 1)[0] for page in DOCUMENTS for one in blocks(page)}
     assert all((ROOT / file).exists() for one in ELSEWHERE.values() for file in one.by)
 
@@ -45,7 +49,7 @@ def test_every_block_is_of_a_kind_that_is_looked_at() -> None:
         assert not programs(page) or sessions(page) or page == CONTRIBUTING, "nobody runs its program"
 
 
-@pytest.mark.parametrize("command", [line for line in ELSEWHERE if after_vp(line)])
+@pytest.mark.parametrize("command", [line for line in LISTED if after_vp(line)])
 def test_a_command_that_runs_elsewhere_has_options_that_it_takes(command: str) -> None:
     assert isinstance(main, LazyGroup)
     words = after_vp(command)
@@ -56,7 +60,7 @@ def test_a_command_that_runs_elsewhere_has_options_that_it_takes(command: str) -
     found.make_context(name, arguments)
 
 
-@pytest.mark.parametrize("command", [line for line in ELSEWHERE if re.search(r"\bmake\b", line)])
+@pytest.mark.parametrize("command", [line for line in LISTED if re.search(r"\bmake\b", line)])
 def test_make_knows_what_it_is_asked_for(command: str) -> None:
     dry = re.sub(r"\bmake\b", "make --dry-run --no-print-directory", command)
     script = dry.replace("DIR", "recording", 1)
@@ -69,7 +73,7 @@ def test_make_knows_what_it_is_asked_for(command: str) -> None:
             soak.make_context("soak", shlex.split(line.split("vp_pipeline_tests.soak", 1)[1]))
 
 
-@pytest.mark.parametrize("command", [line for line in ELSEWHERE if line.startswith("docker ")])
+@pytest.mark.parametrize("command", [line for line in LISTED if line.startswith("docker ")])
 def test_docker_is_asked_for_files_services_and_profiles_that_there_are(command: str) -> None:
     words = shlex.split(command)
     files = [after for word, after in itertools.pairwise(words) if word == "-f"]
@@ -95,7 +99,7 @@ def test_docker_is_asked_for_files_services_and_profiles_that_there_are(command:
     assert "cp" not in words or words[words.index("cp") + 1].split(":")[0] in services
 
 
-@pytest.mark.parametrize("command", [line for line in ELSEWHERE if "workspace.yaml" in line])
+@pytest.mark.parametrize("command", [line for line in LISTED if "workspace.yaml" in line])
 def test_dagster_is_given_a_workspace(command: str) -> None:
     assert (ROOT / shlex.split(command)[-1]).exists()
 
@@ -112,7 +116,9 @@ def test_the_tables_shown_fit_into_the_markets_file(tmp_path: Path) -> None:
 def test_the_strategy_shown_is_one() -> None:
     (program,) = programs(CONTRIBUTING)
     with patch.dict(strategy._LISTED):
-        exec(compile(program, CONTRIBUTING.name, "exec"), dict(vars(rules)))
+        # At the end of the module that the document names.
+        module = f"{Path(rules.__file__).read_text()}\n\n{program}"
+        exec(compile(module, rules.__file__, "exec", dont_inherit=True), {"__name__": rules.__name__})
         (name,) = re.findall(r"^def (\w+)", program, re.MULTILINE)
         (table,) = [block.text for block in blocks(CONTRIBUTING) if block.language == "toml"]
         assert table.startswith(f"[strategies.variants.{name}]")

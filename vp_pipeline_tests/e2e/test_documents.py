@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from vp_pipeline.storage import embedded
-from vp_pipeline_tests.documented import DOCUMENTS, ELSEWHERE, ROOT, commands, programs, sessions
+from vp_pipeline_tests.documented import DOCUMENTS, ROOT, commands, elsewhere, programs, sessions
 from vp_pipeline_tests.e2e.conftest import Running
 from vp_pipeline_tests.operations.test_export import read_csv, read_parquet
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(900)]
 
-TO_RUN = {page: [line for line in commands(page) if line not in ELSEWHERE] for page in DOCUMENTS}
+TO_RUN = {page: [line for line in commands(page) if elsewhere(line) is None] for page in DOCUMENTS}
 
 
 @pytest.fixture(scope="module")
