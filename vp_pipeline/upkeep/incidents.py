@@ -12,12 +12,11 @@ from typing import Any, Literal
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.upkeep.servers import plain
 
-# Of each check the newest result. Old ones are pruned, so that a check has few.
+# Of each check the newest result, by number first: evaluations of a month sorted are 75 MB of temporary files.
 _CHECKS = """
-SELECT DISTINCT ON (asset_key, check_name)
-    asset_key, check_name, execution_status, evaluation_event
-FROM asset_check_executions WHERE execution_status IN ('SUCCEEDED', 'FAILED')
-ORDER BY asset_key, check_name, id DESC"""
+SELECT asset_key, check_name, execution_status, evaluation_event FROM asset_check_executions WHERE id IN (
+    SELECT max(id) FROM asset_check_executions WHERE execution_status IN ('SUCCEEDED', 'FAILED')
+    GROUP BY asset_key, check_name)"""
 # Of each job the newest run that has ended.
 _RUNS = """
 SELECT DISTINCT ON (pipeline_name) pipeline_name, status, run_id FROM runs
