@@ -12,7 +12,7 @@ from typing import Any, Literal
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.upkeep.servers import plain
 
-# Of each check the newest result, by number first: evaluations of a month sorted are 75 MB of temporary files.
+# Of each check the newest result, by number first: a month of results sorted is 75 MB of temporary files.
 _CHECKS = """
 SELECT asset_key, check_name, execution_status, evaluation_event FROM asset_check_executions WHERE id IN (
     SELECT max(id) FROM asset_check_executions WHERE execution_status IN ('SUCCEEDED', 'FAILED')
