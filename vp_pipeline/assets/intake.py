@@ -6,7 +6,7 @@ Dagster is told in `candles`.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from statistics import median_low
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.frames import GRACE, Fetched
+from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.storage import candles, ledger, stale
 from vp_pipeline.storage.candles import Stored
 from vp_pipeline.storage.connection import Connection
@@ -101,35 +102,37 @@ def _findings(number: int, answer: Answers, now: datetime, final: bool) -> list[
     for window, outcome in zip(answer.windows, answer.outcomes, strict=False):
         closed = Window(window.start, max(window.start, min(window.end, settled)))
         if isinstance(outcome, Fetched):
-            findings += _of_answer(number, closed, outcome, now, final)
+            findings += _of_answer(number, answer.market, closed, outcome, now, final)
         else:
             findings.append(Finding(number, closed, "unknown", outcome.reason))
     return [finding for finding in findings if finding.window]
 
 
 def _of_answer(
-    number: int, closed: Window, fetched: Fetched, now: datetime, final: bool
+    number: int, market: Market, closed: Window, fetched: Fetched, now: datetime, final: bool
 ) -> Iterator[Finding]:
     """Before what was answered the exchange serves nothing or was not asked; after it, its clock is late."""
     start = closed.start
-    oldest = fetched.oldest
-    if oldest is not None:
-        # By a clock that is ahead it would have forgotten minutes that it still serves.
-        oldest -= max(timedelta(0), floor(fetched.exchange_time, MINUTE) - floor(now, MINUTE))
+    depth = traits_of(market.exchange).depth
+    # Not by its own clock: one that is ahead would have forgotten minutes that it still serves, one that is
+    # behind would have had no candle in those that it has forgotten.
+    oldest = None if depth is None else floor(now, MINUTE) - depth
     if oldest is not None and oldest > start:
         lost = Window(start, max(start, min(oldest, closed.end)))
-        yield Finding(number, lost, "unfetchable", fetched.note)
+        reason = f"{market.exchange} serves no minutes before {oldest:%Y-%m-%d %H:%M} UTC"
+        yield Finding(number, lost, "unfetchable", reason)
         start = lost.end
-    if start < fetched.answered.start:
-        unasked = Window(start, max(start, min(fetched.answered.start, closed.end)))
+    end = fetched.answered.end
+    answered = Window(min(max(start, fetched.answered.start), end), end)
+    if start < answered.start:
+        unasked = Window(start, max(start, min(answered.start, closed.end)))
         yield Finding(number, unasked, "unknown", fetched.note)
-    answered = fetched.answered
     if fetched.frame.empty and not final:
         # Nothing at all: an outage, or an exchange that has not written its candles yet.
         young = max(answered.start, min(answered.end, fetched.exchange_time - BELIEVED_AFTER))
         yield Finding(number, Window(floor(young, MINUTE), answered.end), "unknown", SO_FAR_NONE)
         answered = Window(answered.start, floor(young, MINUTE))
     yield Finding(number, answered, "answered")
-    if fetched.answered.end < closed.end:
-        late = Window(max(fetched.answered.end, start), closed.end)
+    if end < closed.end:
+        late = Window(max(end, start), closed.end)
         yield Finding(number, late, "unknown", BEHIND)

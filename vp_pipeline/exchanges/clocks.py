@@ -10,7 +10,7 @@ from datetime import timedelta
 from statistics import median
 
 from vp_pipeline.exchanges.frames import PROVISIONAL, Fetched, settled
-from vp_pipeline.windows import MINUTE, Window, floor
+from vp_pipeline.windows import Window
 
 # What a Date in whole seconds and a slow answer explain.
 _TOLERATED = timedelta(seconds=5)
@@ -28,7 +28,7 @@ def usual_lead(ahead: Iterable[timedelta]) -> timedelta | None:
 
 def set_back(fetched: Fetched, usual: timedelta) -> Fetched:
     """The same answer by the clock of most exchanges, if its own is ahead of it: what had closed by its own
-    alone is provisional again, and what only it had forgotten is served still.
+    alone is provisional again.
 
     Each answer is judged by itself, since behind one address there may be servers whose clocks differ.
     """
@@ -38,6 +38,5 @@ def set_back(fetched: Fetched, usual: timedelta) -> Fetched:
     moment = fetched.exchange_time - lead
     start, end = fetched.answered.start, min(fetched.answered.end, settled(moment))
     frame = fetched.frame.assign(**{PROVISIONAL: fetched.frame["open_time"] >= end})
-    oldest = None if fetched.oldest is None else floor(fetched.oldest - lead, MINUTE)
     answered = Window(start, max(start, end))
-    return replace(fetched, frame=frame, answered=answered, exchange_time=moment, oldest=oldest)
+    return replace(fetched, frame=frame, answered=answered, exchange_time=moment)

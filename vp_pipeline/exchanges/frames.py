@@ -40,8 +40,8 @@ class Fetched:
 
     `answered` is the part of the window in which every minute had closed at least GRACE before the
     exchange's time and was served: a minute of it without a candle is one for which the exchange has none.
-    `note` says why it begins after the window, if it does. `oldest` is the first minute that the exchange
-    still serves, None if it serves years. `ahead` is how far the exchange's clock was ahead of ours.
+    `note` says why it begins after the window, if it does. `ahead` is how far the exchange's clock was ahead
+    of ours.
     """
 
     frame: "pd.DataFrame"
@@ -49,7 +49,6 @@ class Fetched:
     answered: Window
     exchange_time: datetime
     note: str = field(default="")
-    oldest: datetime | None = field(default=None)
     ahead: timedelta = field(default=timedelta(0))
 
 

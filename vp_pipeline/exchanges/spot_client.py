@@ -118,7 +118,6 @@ class SpotClient:
         await self._prepare(symbol, market)
         rows: list[Row] = []
         first: datetime | None = None
-        latest: datetime | None = None
         ahead = self.ahead
         served_from, answered_from = window.start, window.end
         # Newest page first: its answer tells the exchange's time, and so what is too old to ask for.
@@ -135,7 +134,7 @@ class SpotClient:
             answered_from = min(max(page.start, served_from), window.end)
             # What was open when the newest candles came may have closed since.
             ahead = answer.ahead if first is None else ahead
-            first, latest = first or moment, moment
+            first = first or moment
         first = first or from_ms(self._ccxt.milliseconds())
         answered = Window(answered_from, max(answered_from, min(window.end, settled(first))))
         early = served_from > window.start
@@ -144,8 +143,7 @@ class SpotClient:
             frame = candles_of(rows, Window(answered_from, window.end), first)
         except BadCandlesError as error:
             raise FetchError(market, f"the answer is not candles ({error})", retryable=True) from error
-        oldest = self._oldest(latest or first)
-        return Fetched(frame, window, answered, first, note, oldest, ahead or timedelta(0))
+        return Fetched(frame, window, answered, first, note, ahead or timedelta(0))
 
     async def latest(self, symbol: str, window: Window) -> tuple[NDArray[np.float64], datetime]:
         """Minutes of a window of at most a page as one request shows them, and the exchange's time.

@@ -262,6 +262,25 @@ def test_a_clock_that_is_ahead_makes_nothing_unfetchable(simulated: Simulated, o
     simulated.assert_true(Window(START, START + 11 * HOUR + QUARTER - MINUTE), ["kraken BTC/USD"])
 
 
+@pytest.mark.parametrize("count", [2, None], ids=["for two answers", "throughout"])
+def test_a_clock_that_is_behind_calls_nothing_empty_that_is_forgotten(
+    simulated: Simulated, count: int | None
+) -> None:
+    simulated.tick(START + QUARTER)
+    now = START + 18 * HOUR
+    late = {"exchange": "kraken", "market": "BTC/USD", "kind": "skew", "seconds": -7200, "count": count}
+    simulated.faults(late)
+    simulated.tick(now)
+    simulated.faults()
+    simulated.tick(now + QUARTER)
+    simulated.tick(now + 2 * QUARTER)
+    edge = now - timedelta(minutes=719)
+    (lost,) = (run for run in simulated.runs("kraken BTC/USD") if run.state != "got")
+    assert (lost.state, lost.end) == ("unfetchable", edge)
+    assert lost.reason == f"kraken serves no minutes before {edge:%Y-%m-%d %H:%M} UTC"
+    simulated.assert_true(Window(edge, now), ["kraken BTC/USD"])
+
+
 def test_whatever_strikes_in_the_end_every_minute_is_true(simulated: Simulated) -> None:
     chance = random.Random(0)
     last = 9

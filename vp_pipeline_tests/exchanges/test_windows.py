@@ -78,7 +78,6 @@ def test_pages_add_up_to_the_closed_candles_of_the_window(
         assert result.exchange_time == now
         assert bool(result.note) == (served > start)
         assert result.window == window
-        assert result.oldest == (None if traits.depth is None else floor(now, MINUTE) - traits.depth)
         assert_true(result, source, exchange, symbol, clock.now_ms())
         assert len(result.frame) > result.answered.count(MINUTE) / 2
     assert len(traffic.candles()) >= 2 * len(symbols)
