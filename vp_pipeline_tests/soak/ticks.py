@@ -25,6 +25,7 @@ from vp_pipeline.exchanges import futures, spot
 from vp_pipeline.exchanges.patience import Patience
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.io_manager import PostgresIOManager
+from vp_pipeline_tests.assets.simulated import MARKETS
 
 GOOD: Final = 0
 TOLD: Final = 3
@@ -38,7 +39,8 @@ _context = multiprocessing.get_context("forkserver")
 
 def prepare() -> None:
     """Have the server import what every run needs."""
-    _context.set_forkserver_preload([__name__, "ccxt.async_support", "vp_pipeline.exchanges.spot_client"])
+    clients = [f"ccxt.async_support.{market.split()[0]}" for market in MARKETS]
+    _context.set_forkserver_preload([__name__, "vp_pipeline.exchanges.spot_client", *clients])
 
 
 def start(
@@ -85,13 +87,13 @@ def _run(
 
 def _hurry() -> None:
     """Requests need not be a second apart where a quarter of an hour takes a second."""
-    import ccxt.async_support
+    from ccxt.async_support.base.exchange import Exchange
 
     async def at_once(*_: Any) -> None:
         await asyncio.sleep(0)
 
-    ccxt.async_support.Exchange.throttle = at_once
-    ccxt.async_support.Exchange.timeout_on_exit = 0
+    Exchange.throttle = at_once
+    Exchange.timeout_on_exit = 0
     spot.fetch_all = partial(spot.fetch_all, patience=_IMPATIENT)
     impatient = partial(futures.FuturesClient, patience=_IMPATIENT)
     mock.patch.object(futures, "FuturesClient", impatient).start()
