@@ -56,9 +56,10 @@ def postgres_server() -> Iterator[embedded.EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 def migrated(postgres_server: embedded.EmbeddedPostgres) -> str:
     """Name of a database with the current schema, which nobody changes: a copy is there at once."""
-    migrate.create_database(postgres_server.url("migrated"))
-    migrate.upgrade(postgres_server.url("migrated"))
-    return "migrated"
+    name = "test_template"
+    migrate.create_database(postgres_server.url(name))
+    migrate.upgrade(postgres_server.url(name))
+    return name
 
 
 @pytest.fixture(scope="module")
