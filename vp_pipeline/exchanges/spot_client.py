@@ -26,7 +26,7 @@ from vp_pipeline.exchanges.lean import ccxt
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
 from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.patience import USUAL, Patience
-from vp_pipeline.exchanges.second_look import absences, count_in, times_in
+from vp_pipeline.exchanges.second_look import absences, count_in, neighbour, times_in
 from vp_pipeline.exchanges.strict import Request, Strict, current_request
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.windows import DAY, EPOCH, MINUTE, Window, floor, from_ms, to_ms
@@ -162,8 +162,8 @@ class SpotClient:
         """Rows of a page and the answer that brought them, what is missing at its ends asked for again.
 
         A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
-        absence is believed when a request for exactly it brings nothing, right after the exchange has shown
-        a candle that is known to be there.
+        absence is believed when a request for exactly it brings nothing, and one for it with a candle that is
+        known to be there brings that candle alone.
         """
         rows, answer = await self._page(symbol, page, market)
         moment = answer.now
@@ -175,8 +175,10 @@ class SpotClient:
         while absent:
             gap = absent.pop()
             self._note(symbol, rows, final)
-            await self._witness(symbol, gap, moment, market)
+            known = neighbour(rows, gap) or await self._witness(symbol, gap, moment, market)
             found, _ = await self._page(symbol, gap, market)
+            if not count_in(found, gap) and known is not None:
+                found = await self._beside(symbol, gap, known, market)
             rows += found
             if count_in(found, gap):  # caught: from here on nothing is too short to be doubted
                 absent += absences(found, gap, least=MINUTE)
@@ -189,8 +191,10 @@ class SpotClient:
         if times:
             self._known[symbol] = from_ms(max(times))
 
-    async def _witness(self, symbol: str, gap: Window, moment: datetime, market: str) -> None:
+    async def _witness(self, symbol: str, gap: Window, moment: datetime, market: str) -> Window | None:
         """Let the exchange show a candle of the market before it is believed that there is none in the gap.
+
+        The minute of one that it shows; None if it shows none.
 
         Raises:
             FetchError: it does not, and the gap is too recent to be from before the market's first candle.
@@ -199,15 +203,30 @@ class SpotClient:
         before = Window(gap.start - self._traits.page * MINUTE, gap.start)
         asked = before if known is None else Window(known, known + MINUTE)
         shown, _ = await self._page(symbol, asked, market)
-        if count_in(shown, asked):
-            self._note(symbol, shown, asked)
-        elif known is not None:
-            raise FetchError(
-                market, f"the exchange no longer shows its candle of {known:%Y-%m-%d %H:%M} UTC", True
-            )
-        elif gap.end > moment - RECENT and not self._recorded:
-            reason = f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC"
-            raise FetchError(market, f"{reason}: not believed while that is so recent", True)
+        self._note(symbol, shown, asked)
+        if not count_in(shown, asked):
+            if known is not None:
+                raise _hidden(market, known)
+            if gap.end > moment - RECENT and not self._recorded:
+                reason = f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC"
+                raise FetchError(market, f"{reason}: not believed while that is so recent", True)
+            return None
+        known = self._known[symbol]
+        return Window(known, known + MINUTE)
+
+    async def _beside(self, symbol: str, gap: Window, known: Window, market: str) -> list[Row]:
+        """Rows of the gap and of the known candle, if one request can have both.
+
+        Raises:
+            FetchError: the exchange does not show the known candle.
+        """
+        both = gap.hull(known)
+        if both.count(MINUTE) > self._traits.page:
+            return []
+        shown, _ = await self._page(symbol, both, market)
+        if not count_in(shown, known):
+            raise _hidden(market, known.start)
+        return shown
 
     async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], Answer]:
         """Rows of a page, as far back as they are served, and what else the answer says."""
@@ -303,6 +322,10 @@ class SpotClient:
         if not markets:
             raise ccxt.BadResponse(f"{self.exchange}: an empty list of markets")
         return markets
+
+
+def _hidden(market: str, known: datetime) -> FetchError:
+    return FetchError(market, f"the exchange no longer shows its candle of {known:%Y-%m-%d %H:%M} UTC", True)
 
 
 def _rehosted(urls: Any, host: str) -> Any:

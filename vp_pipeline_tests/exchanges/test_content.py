@@ -1,5 +1,6 @@
 """Answers in the right format with the wrong candles: completed, cleaned or refused, and never believed."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -120,13 +121,34 @@ def test_an_absence_is_asked_for_twice_and_then_believed(source: GeneratedSource
         assert isinstance(outcome, Fetched)
         assert outcome.answered == WINDOW
         assert len(outcome.frame) == 20
-        # The hour, a candle that is known to be there, and exactly what was missing.
-        starts = [WINDOW.start, hole.start - MINUTE, hole.start]
+        # The hour, exactly what was missing, and that with a candle that is known to be there.
+        starts = [WINDOW.start, hole.start, hole.start - MINUTE]
         assert [url.split("startTime=")[1].split("&")[0] for url in traffic.candles()] == [
             str(to_ms(start)) for start in starts
         ]
 
     run(Twisted(source, without), work)
+
+
+@pytest.mark.parametrize("second", ["short", "empty"])
+@pytest.mark.parametrize("place", [2, 3, 4])
+@pytest.mark.parametrize("first", ["short", "empty"])
+def test_two_lies_are_not_believed(source: GeneratedSource, first: str, place: int, second: str) -> None:
+    """The first answer and a later one lack candles that are there."""
+    answers = itertools.count(1)
+
+    def lie(candles: Candles) -> Candles:
+        told = {1: first, place: second}.get(next(answers))
+        return candles.take(
+            slice({"short": len(candles) // 2, "empty": len(candles)}.get(str(told), 0), None)
+        )
+
+    async def work(here: World) -> None:
+        key = ("binance", "BTC/USDT")
+        outcome = (await fetch_all([key], WINDOW, here.hosts, None, ONCE))[key]
+        assert isinstance(outcome, FetchError) or len(outcome.frame) == WINDOW.count(MINUTE)
+
+    run(Twisted(source, lie), work)
 
 
 def test_a_market_older_than_its_candles_is_believed(source: GeneratedSource) -> None:
