@@ -30,12 +30,6 @@ def absences(
     return [end for end in ends if end and end.end - end.start >= least]
 
 
-def neighbour(rows: Sequence[Row], gap: Window) -> Window | None:
-    """The minute right after the gap, or right before it, if a row opens then."""
-    beside = Window(gap.end, gap.end + MINUTE), Window(gap.start - MINUTE, gap.start)
-    return next((minute for minute in beside if count_in(rows, minute)), None)
-
-
 def count_in(rows: Sequence[Row], window: Window) -> int:
     """How many rows open in the window."""
     return len(times_in(rows, window))

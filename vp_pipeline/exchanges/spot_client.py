@@ -26,7 +26,7 @@ from vp_pipeline.exchanges.lean import ccxt
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
 from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.patience import USUAL, Patience
-from vp_pipeline.exchanges.second_look import absences, count_in, neighbour, times_in
+from vp_pipeline.exchanges.second_look import absences, count_in, times_in
 from vp_pipeline.exchanges.strict import Request, Strict, current_request
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.windows import DAY, EPOCH, MINUTE, Window, floor, from_ms, to_ms
@@ -162,8 +162,8 @@ class SpotClient:
         """Rows of a page and the answer that brought them, what is missing at its ends asked for again.
 
         A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
-        absence is believed when a request for exactly it brings nothing, and one for it with a candle that is
-        known to be there brings that candle alone.
+        absence is believed when a request for exactly it brings nothing, and an answer that shows the candle
+        before it shows none in it.
         """
         rows, answer = await self._page(symbol, page, market)
         moment = answer.now
@@ -175,10 +175,7 @@ class SpotClient:
         while absent:
             gap = absent.pop()
             self._note(symbol, rows, final)
-            known = neighbour(rows, gap) or await self._witness(symbol, gap, moment, market)
-            found, _ = await self._page(symbol, gap, market)
-            if not count_in(found, gap) and known is not None:
-                found = await self._beside(symbol, gap, known, market)
+            found = await self._again(symbol, gap, rows, moment, market)
             rows += found
             if count_in(found, gap):  # caught: from here on nothing is too short to be doubted
                 absent += absences(found, gap, least=MINUTE)
@@ -191,42 +188,52 @@ class SpotClient:
         if times:
             self._known[symbol] = from_ms(max(times))
 
-    async def _witness(self, symbol: str, gap: Window, moment: datetime, market: str) -> Window | None:
-        """Let the exchange show a candle of the market before it is believed that there is none in the gap.
-
-        The minute of one that it shows; None if it shows none.
-
-        Raises:
-            FetchError: it does not, and the gap is too recent to be from before the market's first candle.
-        """
-        known = self._known.get(symbol)
-        before = Window(gap.start - self._traits.page * MINUTE, gap.start)
-        asked = before if known is None else Window(known, known + MINUTE)
-        shown, _ = await self._page(symbol, asked, market)
-        self._note(symbol, shown, asked)
-        if not count_in(shown, asked):
-            if known is not None:
-                raise _hidden(market, known)
-            if gap.end > moment - RECENT and not self._recorded:
-                reason = f"the exchange shows no candle at all since {before.start:%Y-%m-%d %H:%M} UTC"
-                raise FetchError(market, f"{reason}: not believed while that is so recent", True)
-            return None
-        known = self._known[symbol]
-        return Window(known, known + MINUTE)
-
-    async def _beside(self, symbol: str, gap: Window, known: Window, market: str) -> list[Row]:
-        """Rows of the gap and of the known candle, if one request can have both.
+    async def _again(
+        self, symbol: str, gap: Window, rows: Sequence[Row], moment: datetime, market: str
+    ) -> list[Row]:
+        """Rows of the gap, asked for by itself; if there are none, asked for with a known candle too.
 
         Raises:
-            FetchError: the exchange does not show the known candle.
+            FetchError: the exchange does not show the candle that is known to be there.
         """
-        both = gap.hull(known)
-        if both.count(MINUTE) > self._traits.page:
+        shown, _ = await self._page(symbol, gap, market)
+        if count_in(shown, gap):
+            return shown
+        known = await self._beside(symbol, gap, rows, moment, market)
+        if known is None:
             return []
-        shown, _ = await self._page(symbol, both, market)
+        both = gap.hull(known)
+        shown, _ = await self._page(
+            symbol, both if both.count(MINUTE) <= self._traits.page else known, market
+        )
         if not count_in(shown, known):
-            raise _hidden(market, known.start)
+            reason = f"the exchange no longer shows its candle of {known.start:%Y-%m-%d %H:%M} UTC"
+            raise FetchError(market, reason, retryable=True)
         return shown
+
+    async def _beside(
+        self, symbol: str, gap: Window, rows: Sequence[Row], moment: datetime, market: str
+    ) -> Window | None:
+        """The minute of the last candle before the gap, or else of one after it; None if neither is known.
+
+        Raises:
+            FetchError: neither is, and the gap is too recent to be from before the market's first candle.
+        """
+        before = Window(gap.start - MINUTE, gap.start)
+        if count_in(rows, before):
+            return before
+        start = gap.start - self._traits.page * MINUTE
+        earlier = Window(min(max(start, self._oldest(moment) or start), gap.start), gap.start)
+        times: list[int] = []
+        if earlier:
+            times = times_in((await self._page(symbol, earlier, market))[0], earlier)
+        known = from_ms(max(times)) if times else self._known.get(symbol)
+        if known is not None:
+            return Window(known, known + MINUTE)
+        if gap.end > moment - RECENT and not self._recorded:
+            reason = f"the exchange shows no candle at all since {start:%Y-%m-%d %H:%M} UTC"
+            raise FetchError(market, f"{reason}: not believed while that is so recent", retryable=True)
+        return None
 
     async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], Answer]:
         """Rows of a page, as far back as they are served, and what else the answer says."""
@@ -322,10 +329,6 @@ class SpotClient:
         if not markets:
             raise ccxt.BadResponse(f"{self.exchange}: an empty list of markets")
         return markets
-
-
-def _hidden(market: str, known: datetime) -> FetchError:
-    return FetchError(market, f"the exchange no longer shows its candle of {known:%Y-%m-%d %H:%M} UTC", True)
 
 
 def _rehosted(urls: Any, host: str) -> Any:

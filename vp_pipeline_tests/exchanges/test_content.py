@@ -121,7 +121,7 @@ def test_an_absence_is_asked_for_twice_and_then_believed(source: GeneratedSource
         assert isinstance(outcome, Fetched)
         assert outcome.answered == WINDOW
         assert len(outcome.frame) == 20
-        # The hour, exactly what was missing, and that with a candle that is known to be there.
+        # The hour, exactly what was missing, and that with the candle before it.
         starts = [WINDOW.start, hole.start, hole.start - MINUTE]
         assert [url.split("startTime=")[1].split("&")[0] for url in traffic.candles()] == [
             str(to_ms(start)) for start in starts
@@ -130,25 +130,26 @@ def test_an_absence_is_asked_for_twice_and_then_believed(source: GeneratedSource
     run(Twisted(source, without), work)
 
 
-@pytest.mark.parametrize("second", ["short", "empty"])
-@pytest.mark.parametrize("place", [2, 3, 4])
-@pytest.mark.parametrize("first", ["short", "empty"])
-def test_two_lies_are_not_believed(source: GeneratedSource, first: str, place: int, second: str) -> None:
-    """The first answer and a later one lack candles that are there."""
-    answers = itertools.count(1)
+@pytest.mark.parametrize("exchange", ["binance", "kraken"])
+@pytest.mark.parametrize("lies", list(itertools.product(("short", "empty", "true"), repeat=3)), ids="-".join)
+def test_lies_are_not_believed(source: GeneratedSource, exchange: str, lies: tuple[str, ...]) -> None:
+    """The first answers lack their older half, or all candles; kraken's go on to the present."""
+    told = itertools.chain(lies, itertools.repeat("true"))
 
     def lie(candles: Candles) -> Candles:
-        told = {1: first, place: second}.get(next(answers))
-        return candles.take(
-            slice({"short": len(candles) // 2, "empty": len(candles)}.get(str(told), 0), None)
-        )
+        lacking = {"true": 0, "short": len(candles) // 2, "empty": len(candles)}
+        return candles.take(slice(lacking[next(told)], None))
 
     async def work(here: World) -> None:
-        key = ("binance", "BTC/USDT")
-        outcome = (await fetch_all([key], WINDOW, here.hosts, None, ONCE))[key]
-        assert isinstance(outcome, FetchError) or len(outcome.frame) == WINDOW.count(MINUTE)
+        key = next(key for key in one_market_each(here) if key[0] == exchange)
+        outcomes.append((await fetch_all([key], WINDOW, here.hosts, None, ONCE))[key])
 
+    outcomes: list[Fetched | FetchError] = []
+    run(source, work)
     run(Twisted(source, lie), work)
+    truth, heard = outcomes
+    assert isinstance(truth, Fetched)
+    assert isinstance(heard, FetchError) or heard.frame.equals(truth.frame)
 
 
 def test_a_market_older_than_its_candles_is_believed(source: GeneratedSource) -> None:
