@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import threading
+import time
 
 import click
 
@@ -28,7 +28,10 @@ def poll() -> None:
     except (CatalogError, SettingsError) as error:
         raise click.ClickException(str(error)) from error
     LOG.info("nothing to do: %s", idle)
-    threading.Event().wait()  # a supervisor would start again what ends
+    # A supervisor would start again what ends. In pieces, since a signal that comes just before a wait begins
+    # does not end it.
+    while True:
+        time.sleep(0.5)
 
 
 def why_not(settings: Settings) -> str | None:
