@@ -61,7 +61,6 @@ ELSEWHERE = {
     "make test": _SELF,
     'make test ARGS="-k profile"': _SELF,
     "make soak*": _SOAK,
-    "for seed in *": _SOAK,
     ".venv/bin/vp backfill --from 2021-01-01 --to 2024-01-01": _BACKFILL,
     ".venv/bin/vp backfill --from 2021-01-01 --to 2024-01-01 --klines": _BACKFILL,
     ".venv/bin/vp backfill --from 2023-01-01 --to 2024-01-01 --market"
