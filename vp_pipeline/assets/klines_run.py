@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-import pandas as pd
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -139,17 +138,13 @@ def _wanted(
 def _keep(
     connection: Connection, series: Klines, answers: Sequence[Fetched], window: Window
 ) -> dict[Window, int]:
-    """Store what was answered; how many bars are stored of the run's hours, and of others that changed."""
+    """Store what was answered; how many bars are stored of the run's hours, and of others with new ones."""
     scope = klines.scope_of(series.symbol, series.interval)
     hours: list[Window] = []
     for answer in answers:
         done = klines.store(connection, scope, answer.frame, answer.answered)
-        own = answer.answered.intersect(window)
-        if own:
-            hours += own.split(HOUR)
-        elif done.new:
-            came = answer.frame["open_time"].dt.floor(HOUR).unique()
-            hours += [Window(hour, hour + HOUR) for hour in map(pd.Timestamp.to_pydatetime, came)]
+        hours += answer.answered.intersect(window).split(HOUR)
+        hours += [Window(hour, hour + HOUR) for hour in done.hours if hour not in window]
     counts: Counter[datetime] = Counter()
     for part in union(hours):
         counts.update(klines.opens(connection, scope, part).dt.floor(HOUR))

@@ -23,10 +23,11 @@ _NUMBERS = [name for name in KLINE.columns if name not in KLINE.key]
 
 @dataclass(frozen=True)
 class Stored:
-    """How many bars were new, and of how many other numbers came than were stored."""
+    """How many bars were new, of how many other numbers came than were stored, and the hours of the new."""
 
     new: int
     revised: int
+    hours: tuple[datetime, ...] = ()
 
 
 def scope_of(symbol: str, interval: str) -> Scope:
@@ -50,11 +51,12 @@ def store(connection: Connection, scope: Scope, frame: pd.DataFrame, window: Win
     shared = after.index.intersection(before.index)
     old, new = (part.loc[shared, _NUMBERS].to_numpy(float, na_value=np.nan) for part in (before, after))
     changed = (~np.isnan(new) & (new != old)).any(axis=1)
-    added = after.index.difference(before.index)
+    added = pd.DatetimeIndex(after.index.difference(before.index))
     if len(added) or changed.any():
         merged = after.astype(float).combine_first(before[_NUMBERS].astype(float))
         rows.replace(connection, KLINE, merged.reset_index(), scope, window)
-    return Stored(len(added), int(changed.sum()))
+    hours = tuple(added.floor("h").unique().sort_values().to_pydatetime())
+    return Stored(len(added), int(changed.sum()), hours)
 
 
 def first(connection: Connection, scope: Scope) -> datetime | None:

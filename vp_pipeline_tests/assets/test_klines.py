@@ -93,6 +93,13 @@ def test_young_bars_are_asked_for_once_more(live: Replayed, hours: int) -> None:
     assert stored(live)["volume"].tolist()[4:8] == truth
 
 
+def test_late_bars_just_before_the_run_are_told_of_their_hour(live: Replayed) -> None:
+    with transaction(live.url) as connection:
+        connection.execute("DELETE FROM kline WHERE open_time = %s", [START + 3 * BAR])
+    result = at(live, START + 2 * HOUR)
+    assert told(result)[f"{START:%Y-%m-%d-%H:%M}"] == 4
+
+
 def test_a_run_of_the_past_asks_for_its_own_hours_alone(live: Replayed) -> None:
     live.clock(START + 9 * HOUR)
     live.run(JOB, START + 6 * HOUR)

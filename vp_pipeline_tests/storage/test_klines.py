@@ -1,5 +1,6 @@
 """Bars in their table: merged, counted, and their gaps."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -34,8 +35,9 @@ def bars(*places: int, volume: float = 1.0, trades: float = 7.0) -> pd.DataFrame
 
 
 def store(url: str, frame: pd.DataFrame) -> Stored:
+    """What storing them changed, but for the hours."""
     with transaction(url) as connection:
-        return klines.store(connection, SCOPE, frame, WINDOW)
+        return replace(klines.store(connection, SCOPE, frame, WINDOW), hours=())
 
 
 def column(url: str, name: str) -> list[object]:
@@ -50,6 +52,13 @@ def test_new_and_revised_bars_are_counted_and_others_stay(database_url: str) -> 
     assert column(database_url, "volume") == [1.0, 1.0, 2.0, 2.0]
     assert store(database_url, bars()) == Stored(0, 0)
     assert column(database_url, "open_time") == [START + place * BAR for place in (0, 1, 3, 4)]
+
+
+def test_hours_with_new_bars_are_told(database_url: str) -> None:
+    with transaction(database_url) as connection:
+        assert klines.store(connection, SCOPE, bars(0, 1, 5), WINDOW).hours == (START, START + HOUR)
+        assert klines.store(connection, SCOPE, bars(0, 2, volume=2.0), WINDOW).hours == (START,)
+        assert klines.store(connection, SCOPE, bars(5, volume=2.0), WINDOW).hours == ()
 
 
 def test_what_is_not_known_erases_nothing(database_url: str) -> None:
