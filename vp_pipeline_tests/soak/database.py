@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import resources
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -116,7 +117,19 @@ def again(migration: Callable[[], None], attempts: int = 5) -> None:
             return
 
 
-def fill(file: int) -> None:
+@contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """Leave no room on the folder's disk for as long as the block lasts."""
+    ballast = folder / "ballast"
+    try:
+        with ballast.open("wb") as file:
+            _fill(file.fileno())
+        yield
+    finally:
+        ballast.unlink()
+
+
+def _fill(file: int) -> None:
     """Allocate what is left, in pieces that get smaller."""
     size, end = 1 << 26, 0
     while size >= 4096:

@@ -172,16 +172,11 @@ def _migrate(world: World, now: datetime, drawn: Round) -> Struck:
 
 def _full_disk(world: World, now: datetime, drawn: Round) -> Struck:
     """Fill the disk while the tick works; once there is room again the server may have to start anew."""
-    ballast = world.folder / "ballast"
     process = tick(world, now)
     process.join(drawn.seconds / 2)
     hit = process.is_alive()
-    try:
-        with ballast.open("wb") as file:
-            database.fill(file.fileno())
+    with database.full_disk(world.folder):
         process.join(HUNG)
-    finally:
-        ballast.unlink()
     world.start_postgres()
     return Struck(ended(process), hit)
 

@@ -248,13 +248,8 @@ class _Whole:
         """Leave no room for some seconds; the database may stop, and is started again when there is some."""
         if self._world.no_disk:
             return False
-        ballast = self._world.folder / "ballast"
-        try:
-            with ballast.open("wb") as file:
-                database.fill(file.fileno())
+        with database.full_disk(self._world.folder):
             time.sleep(_FULL_SECONDS)
-        finally:
-            ballast.unlink()
         self._killed[DISK] = time.monotonic()
         return True
 
