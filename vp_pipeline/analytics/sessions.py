@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Horizon = Literal["bar", "1h", "1d"]
+_Places = npt.NDArray[np.intp]
 
 KEYS = ("grouping", "weekday", "session", "minute", "horizon")
 SPREAD = ("return_q1", "return_median", "return_q3", "whisker_low", "whisker_high")
@@ -213,25 +214,31 @@ def _spreads(returns: BarReturns) -> pd.DataFrame:
     for grouping, place in GROUPINGS.items():
         code, count = codes[grouping], place.stop - place.start
         ends = np.cumsum(np.bincount(code, minlength=count))
-        rows += map(_spread, np.split(r[np.argsort(code, kind="stable")], ends[:-1]))
+        groups = np.split(np.argsort(code, kind="stable"), ends[:-1])
+        rows += [_spread(r, group) for group in groups]
     return pd.DataFrame(rows, columns=list(SPREAD))
 
 
-def _spread(r: Floats) -> tuple[float, float, float, float, float]:
-    """Quartiles of sorted returns, and the outermost within 1.5 interquartile ranges of them (Tukey)."""
-    if len(r) == 0:
+def _spread(r: Floats, group: _Places) -> tuple[float, float, float, float, float]:
+    """Quartiles of a group of sorted returns, and the outermost within 1.5 interquartile ranges (Tukey).
+
+    The group is given by its places in r, in order: reading all its returns would take as long as the sort.
+    """
+    if len(group) == 0:
         return (np.nan,) * 5
-    q1, median, q3 = (float(_quantile(r, share)) for share in (0.25, 0.5, 0.75))
+    q1, median, q3 = (_quantile(r, group, share) for share in (0.25, 0.5, 0.75))
     reach = 1.5 * (q3 - q1)
-    first, last = np.searchsorted(r, q1 - reach), np.searchsorted(r, q3 + reach, side="right") - 1
-    low, high = (r[first], r[last]) if first <= last else (q1, q3)
+    first = np.searchsorted(group, np.searchsorted(r, q1 - reach))
+    last = np.searchsorted(group, np.searchsorted(r, q3 + reach, side="right")) - 1
+    low, high = (r[group[first]], r[group[last]]) if first <= last else (q1, q3)
     # The nearest return within reach may lie inside the box; a whisker does not.
     return q1, median, q3, float(min(low, q1)), float(max(high, q3))
 
 
-def _quantile(r: Floats, share: float) -> float:
+def _quantile(r: Floats, group: _Places, share: float) -> float:
     """Linear between the neighbours, as numpy's and matplotlib's."""
-    place = share * (len(r) - 1)
+    place = share * (len(group) - 1)
     below = int(place)
-    above = min(below + 1, len(r) - 1)
-    return float(r[below] + (r[above] - r[below]) * (place - below))
+    above = min(below + 1, len(group) - 1)
+    low, high = float(r[group[below]]), float(r[group[above]])
+    return low + (high - low) * (place - below)
