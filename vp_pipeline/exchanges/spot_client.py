@@ -119,24 +119,26 @@ class SpotClient:
         rows: list[Row] = []
         first: datetime | None = None
         ahead = self.ahead
-        served_from, answered_from = window.start, window.end
+        served_from, answered_from, asked_to = window.start, window.end, window.end
         # Newest page first: its answer tells the exchange's time, and so what is too old to ask for.
         for page in reversed(list(window.split(self._traits.page * MINUTE))):
             if page.end <= served_from:
                 break
             if self._ccxt.ahead is not None and self._ccxt.milliseconds() <= to_ms(page.start):
-                continue  # nothing has opened there yet
+                asked_to = page.start  # nothing has opened there yet, if the exchange's clock is right
+                continue
             page = Window(max(page.start, served_from), page.end)
             fetched, answer = await self._whole(symbol, page, market)
             moment = answer.now
             rows += fetched
             served_from = max(served_from, self._oldest(moment) or served_from)
-            answered_from = min(max(page.start, served_from), window.end)
+            answered_from = min(max(page.start, served_from), asked_to)
             # What was open when the newest candles came may have closed since.
             ahead = answer.ahead if first is None else ahead
             first = first or moment
         first = first or from_ms(self._ccxt.milliseconds())
-        answered = Window(answered_from, max(answered_from, min(window.end, settled(first))))
+        answered_from = min(answered_from, asked_to)
+        answered = Window(answered_from, max(answered_from, min(asked_to, settled(first))))
         early = served_from > window.start
         note = f"{self.exchange} serves no minutes before {served_from:%Y-%m-%d %H:%M} UTC" if early else ""
         try:

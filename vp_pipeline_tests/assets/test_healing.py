@@ -281,6 +281,19 @@ def test_a_clock_that_is_behind_calls_nothing_empty_that_is_forgotten(
     simulated.assert_true(Window(edge, now), ["kraken BTC/USD"])
 
 
+def test_minutes_not_asked_for_because_a_clock_seemed_behind_are_not_called_empty(
+    simulated: Simulated,
+) -> None:
+    simulated.tick(START + QUARTER)
+    late = {"exchange": "binance", "market": "BTC/USDT", "kind": "skew", "seconds": -7200, "count": 1}
+    simulated.faults(late)
+    now = START + timedelta(hours=18, minutes=30)  # the gap is more than a page, its rest within two hours
+    simulated.tick(now)
+    simulated.faults()
+    simulated.tick(now + QUARTER)
+    simulated.assert_true(Window(START, now), ["binance BTC/USDT"])
+
+
 def test_whatever_strikes_in_the_end_every_minute_is_true(simulated: Simulated) -> None:
     chance = random.Random(0)
     last = 9

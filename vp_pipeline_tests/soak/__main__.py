@@ -58,6 +58,7 @@ def told(report: Report, seconds: float) -> list[str]:
         "minutes checked": f"{report.checked:,}",
         "minutes lost": f"{report.lost:,}",
         "unfetchable, rightly": f"{report.unfetchable:,}",
+        "early numbers, rightly": f"{report.early:,}",
         "duplicates": f"{report.duplicates:,}",
         "artifacts checked": f"{report.artifacts:,}",
         "longest recovery": f"{report.most_quiet_ticks} quiet ticks until nothing was unknown",

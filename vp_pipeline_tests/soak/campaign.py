@@ -36,6 +36,7 @@ class Report:
     simulated: timedelta = timedelta()
     checked: int = 0
     unfetchable: int = 0
+    early: int = 0
     lost: int = 0
     duplicates: int = 0
     artifacts: int = 0
@@ -183,6 +184,7 @@ class _Campaign:
     def _add(self, verdict: judge.Verdict) -> None:
         self._report.checked += verdict.checked
         self._report.unfetchable += verdict.unfetchable
+        self._report.early += verdict.early
         self._report.lost += verdict.lost
         self._report.problems += verdict.problems
 
@@ -191,7 +193,7 @@ class _Campaign:
         report, window = self._report, Window(START, self.now - MINUTE)
         if strikes.ended(strikes.profiles(self._world, self.now)) != (ticks.GOOD,):
             report.problems.append("the profiles were not made in peace")
-        report.checked = report.unfetchable = report.lost = 0
+        report.checked = report.unfetchable = report.early = report.lost = 0
         self._judge_candles(window)
         self._add(judge.judge_bars(self._world, window))
         if self._history_begun:

@@ -26,15 +26,21 @@ Minutes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _MINUTE_MS: Final = 60_000
+# The faults' revisions come at most so long after the close, and so much is asked for again.
+YOUNG: Final = 5 * MINUTE
 NEVER: Final = "never asked"
 
 
 @dataclass
 class Verdict:
-    """`checked`: closed minutes of all markets; `lost`: those of which what is stored or said is not so."""
+    """`checked`: closed minutes of all markets; `lost`: those of which what is stored or said is not so.
+
+    `early`: just before unfetchable minutes, with numbers that were revised when nobody could ask any more.
+    """
 
     checked: int = 0
     unfetchable: int = 0
+    early: int = 0
     lost: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -63,9 +69,13 @@ def judge(world: World, market: str, window: Window, chances: Sequence[datetime]
     verdict = Verdict(checked=size)
     equal = ((true == kept) | (np.isnan(true) & np.isnan(kept))).all(axis=1)
     there = ~np.isnan(true[:, 0])
-    away = (states == "unfetchable") & _out_of_reach(exchange, window, chances, reasons)
-    verdict.unfetchable = int((away & np.isnan(kept[:, 0])).sum())
-    right = (equal & (states == np.where(there, "got", "exchange-empty"))) | (away & np.isnan(kept[:, 0]))
+    never = _out_of_reach(exchange, window, chances)
+    said_so = np.array([reason.startswith(f"{exchange} serves no minutes before") for reason in reasons])
+    away = (states == "unfetchable") & said_so & never & np.isnan(kept[:, 0])
+    early = (states == "got") & _just_before(away) & _out_of_reach(exchange, window, chances, YOUNG)
+    early &= there & ~equal
+    verdict.unfetchable, verdict.early = int(away.sum()), int(early.sum())
+    right = (equal & (states == np.where(there, "got", "exchange-empty"))) | away | early
     verdict.lost = int((~right).sum())
     kinds: dict[str, list[int]] = {}
     for i in np.flatnonzero(~right).tolist():
@@ -99,20 +109,27 @@ def judge_bars(world: World, window: Window) -> Verdict:
 
 
 def _out_of_reach(
-    exchange: str, window: Window, chances: Sequence[datetime], reasons: npt.NDArray[np.object_]
+    exchange: str, window: Window, chances: Sequence[datetime], age: timedelta = timedelta(0)
 ) -> Flags:
-    """Minutes that no undisturbed tick could have fetched, and of which the ledger says just that."""
+    """Minutes that no undisturbed tick could have fetched once they were that old."""
     depth = traits_of(exchange).depth
     if depth is None:
-        return np.zeros(len(reasons), dtype=bool)
-    reachable = np.zeros(len(reasons), dtype=bool)
+        return np.zeros(window.count(MINUTE), dtype=bool)
+    reachable = np.zeros(window.count(MINUTE), dtype=bool)
     for moment in chances:
         # A minute at either end: the first is just leaving the exchange's memory, the last has just closed.
-        seen = Window(moment - depth + 2 * MINUTE, moment - 2 * MINUTE).intersect(window)
+        seen = Window(moment - depth + 2 * MINUTE, moment - 2 * MINUTE - age).intersect(window)
         if seen:
             reachable[(seen.start - window.start) // MINUTE : (seen.end - window.start) // MINUTE] = True
-    said = np.array([reason.startswith(f"{exchange} serves no minutes before") for reason in reasons])
-    return said & ~reachable
+    return ~reachable
+
+
+def _just_before(away: Flags) -> Flags:
+    """The minutes, YOUNG at most, before each stretch that is away."""
+    near = np.zeros(len(away), dtype=bool)
+    for start in np.flatnonzero(away & ~np.append(False, away[:-1])).tolist():
+        near[max(0, start - YOUNG // MINUTE) : start] = True
+    return near
 
 
 def longest_unknown(world: World, markets: Sequence[str], now: datetime) -> timedelta:

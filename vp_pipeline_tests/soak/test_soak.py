@@ -1,6 +1,7 @@
 """The soak's short form, and that the soak notices what it is there to notice."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
@@ -87,11 +88,33 @@ def test_what_is_wrong_is_found(folder: Path) -> None:
             verdict = judge.judge(copy, "kraken BTC/USD", window, [now])
             assert verdict.lost, what
             assert told in " ".join(verdict.problems), what
+        _judge_early_numbers(_copy(world, "copy_early"), window, now)
         bars = _copy(world, "copy_bars")
         with psycopg.connect(bars.url) as connection:
             connection.execute("DELETE FROM kline WHERE open_time = %s", [window.start])
         assert judge.judge_bars(bars, window).lost == 1
         _damage_what_follows(_copy(world, "copy"), window)
+
+
+def _judge_early_numbers(world: World, window: Window, now: datetime) -> None:
+    """Revised numbers just before what was forgotten are no loss, unless somebody could have asked again."""
+    forgotten, revised = window.start + 10 * MINUTE, window.start + 7 * MINUTE
+    with psycopg.connect(world.url) as connection:
+        connection.execute("DELETE FROM candle WHERE open_time >= %s", [forgotten])
+        connection.execute("UPDATE coverage_run SET end_time = %s WHERE state = 'got'", [forgotten])
+        connection.execute(
+            "INSERT INTO coverage_run SELECT market_id, end_time, %s, 'unfetchable',"
+            " 'kraken serves no minutes before 2025-03-04 10:14 UTC' FROM coverage_run",
+            [window.end],
+        )
+        connection.execute("UPDATE candle SET volume = volume + 1e-5 WHERE open_time = %s", [revised])
+    verdict = judge.judge(world, "kraken BTC/USD", window)
+    assert (verdict.lost, verdict.early, verdict.unfetchable) == (0, 1, 4)
+    # Then three of the four and the revised one could be had; the last had just closed.
+    assert judge.judge(world, "kraken BTC/USD", window, [now]).lost == 4
+    with psycopg.connect(world.url) as connection:
+        connection.execute("UPDATE candle SET volume = volume + 1e-5 WHERE open_time = %s", [window.start])
+    assert judge.judge(world, "kraken BTC/USD", window).lost == 1
 
 
 def _copy(world: World, name: str) -> World:

@@ -73,6 +73,7 @@ class WholeReport:
     checked: int = 0
     lost: int = 0
     unfetchable: int = 0
+    early: int = 0
     duplicates: int = 0
     artifacts: int = 0
     longest_recovery: float = 0.0
@@ -168,6 +169,7 @@ class _Whole:
             self._report.checked += verdict.checked
             self._report.lost += verdict.lost
             self._report.unfetchable += verdict.unfetchable
+            self._report.early += verdict.early
             self._report.problems += verdict.problems
         self._no_run_is_stuck()
 
