@@ -25,7 +25,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 # What a service's command line holds.
 SERVICES = {
     "PostgreSQL": "postgres",
-    "code server": "dagster api grpc",
+    "code server": "dagster._cli api grpc",
     "Dagster webserver": "dagster_webserver",
     "Dagster daemon": "dagster._daemon",
     "site": "vp_pipeline.cli site",

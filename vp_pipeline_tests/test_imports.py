@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import ccxt.async_support
+import pytest
 
 # What the code server would take for each: pandas with numpy 32 MB, the others 20 to 100 MB.
 ONLY_RUNS_NEED = {"ccxt", "matplotlib", "numpy", "pandas", "plotly", "quantstats", "requests", "scipy"}
@@ -36,7 +37,9 @@ def imported_by(code: str, folder: Path) -> set[str]:
 def test_the_code_server_imports_nothing_that_only_runs_need(tmp_path: Path) -> None:
     """Its modules: Dagster's server, the definitions, and what the sensor `alerts` looks with."""
     found = imported_by(
-        "import dagster._grpc.server, vp_pipeline.definitions\n"
+        "from vp_pipeline.runtime.plain import without_colours\n"
+        "without_colours('dagster._grpc.server')\n"
+        "import vp_pipeline.definitions\n"
         "from vp_pipeline.upkeep import incidents, messages, databases\n"
         "assert vp_pipeline.definitions.defs.resolve_all_asset_keys()",
         tmp_path,
@@ -70,3 +73,19 @@ def test_ccxt_without_its_exchanges_knows_them_all_and_has_the_same_errors(tmp_p
         "assert client('binanceus').__mro__[1] is client('binance')"
     )
     assert "ccxt.async_support.kraken" not in imported_by(code, tmp_path)
+
+
+@pytest.mark.parametrize("module", ["dagster._cli", "dagster._daemon.cli", "dagster_webserver.cli"])
+def test_services_do_without_what_colours_a_terminal(module: str, tmp_path: Path) -> None:
+    """Also what imports it if it is there, and begin all the same."""
+    found = imported_by(
+        "from vp_pipeline.runtime import plain\n"
+        "try:\n"
+        f"    plain.main({module!r}, '--version')\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "import dagster_postgres",
+        tmp_path,
+    )
+    assert found >= {module, "structlog", "mako"}
+    assert not {name for name in found if name.startswith(("rich.", "pygments."))}

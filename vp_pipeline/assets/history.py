@@ -24,8 +24,6 @@ from dagster import (
     ResourceParam,
     multi_asset,
 )
-from rich.console import Console
-from rich.table import Table as TextTable
 
 from vp_pipeline.assets.keys import MONTH_FORMAT
 from vp_pipeline.assets.partitions import window_of
@@ -178,6 +176,9 @@ def _explain(context: AssetExecutionContext, loads: Sequence["Loaded"]) -> None:
     Raises:
         Failure: of every market something stays unknown.
     """
+    from rich.console import Console
+    from rich.table import Table as TextTable
+
     table = TextTable("market", "rows", "new", "revised", "empty", "unfetchable", "unknown", "why", box=None)
     for load in loads:
         why = "; ".join([*load.problems, *load.reasons])

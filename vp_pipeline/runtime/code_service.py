@@ -20,7 +20,8 @@ def main(host: str, port: str) -> None:
         for run_id in end_interrupted_runs(instance, datetime.now(UTC)):
             print(f"ended interrupted run {run_id}", flush=True)
     module = ["-m", "vp_pipeline.definitions", "-a", "defs", "--location-name", "vp_pipeline"]
-    command = [sys.executable, "-m", "dagster", "api", "grpc", *module, "-h", host, "-p", port]
+    service = ["-m", "vp_pipeline.runtime.plain", "dagster._cli", "api", "grpc"]
+    command = [sys.executable, *service, *module, "-h", host, "-p", port]
     os.execv(sys.executable, command)  # noqa: S606  # our own command
 
 

@@ -9,10 +9,10 @@ names a moment before which no run process that still lives was started. Queued 
 import sys
 import time
 from datetime import datetime
-from importlib import import_module
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+from vp_pipeline.runtime.plain import without_colours
 from vp_pipeline.runtime.ports import listens
 
 CUT_OFF = [
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == END_RUNS:
         before, arguments = datetime.fromisoformat(arguments[1]), arguments[2:]
     port, module, *own = arguments
-    service = import_module(module)
+    service = without_colours(module)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not listens(int(port)):
         if time.monotonic() > deadline:

@@ -106,8 +106,9 @@ def commands(options: Options, addresses: Addresses, runs_since: datetime) -> di
     return {
         **({SANDBOX: sandbox} if addresses.sandbox is not None else {}),
         CODE: [
-            *[*_PYTHON, "dagster", "api", "grpc", "-m", "vp_pipeline.definitions", "-a", "defs"],
-            *["-h", LOOPBACK, "-p", code, "--location-name", "vp_pipeline"],
+            *[*_PYTHON, "vp_pipeline.runtime.plain", "dagster._cli", "api", "grpc"],
+            *["-m", "vp_pipeline.definitions", "-a", "defs", "--location-name", "vp_pipeline"],
+            *["-h", LOOPBACK, "-p", code],
         ],
         WEBSERVER: [
             *[*service, code, "dagster_webserver.cli"],
