@@ -19,8 +19,8 @@ IMAGES = Path(__file__).parent / "images"
 LARGEST = 200_000
 PICTURES = {
     "market": ("site", "/?instrument=BTC&period=1d", 1050),
-    "sessions": ("site", "/sessions?series=BTCUSDT-5m", 560),
-    "strategies": ("site", "/strategies", 730),
+    "sessions": ("site", "/sessions?series=BTCUSDT-5m", 800),
+    "strategies": ("site", "/strategies", 670),
     "dagster": ("dagster", "/assets/candles/kraken/btc_usdt?view=events", 620),
 }
 

@@ -19,7 +19,7 @@ from vp_pipeline.figures import palette
 MOST_ROWS = 160
 """More rows of the profile would be thinner than a few pixels; they are joined."""
 
-_SPLIT = (0.0, 0.66), (0.675, 1.0)
+_SPLIT = (0.0, 0.65), (0.68, 1.0)
 _FAINT = "rgba(138, 143, 152, 0.22)"
 _LINE = "rgba(138, 143, 152, 0.55)"
 _BUBBLE = 26
