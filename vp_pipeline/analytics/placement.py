@@ -61,7 +61,8 @@ def uniform(low: Floats, high: Floats, volume: Floats, row_size: float) -> tuple
     begin, end = _summed(low, high, volume, row_size, first, count)
     between = np.zeros(count)
     np.cumsum(begin.imag[:-1] - end.imag[1:], out=between[1:])
-    _clear(between, begin.imag, low, high, row_size, first)
+    traded = volume > 0
+    _clear(between, begin.imag, low[traded], high[traded], row_size, first)
     rows: Floats = begin.real + end.real + between
     return first, np.maximum(rows, 0.0, out=rows)
 
@@ -144,7 +145,7 @@ def _spread(
 
 
 def _clear(between: Floats, begun: Floats, low: Floats, high: Floats, row_size: float, first: int) -> None:
-    """Set to zero what rounding left in rows that no candle passes through."""
+    """Set to zero what rounding left in rows that no candle with volume passes through."""
     suspect = np.abs(between) <= _RESIDUE * begun.max(initial=0.0)
     suspect[-1] = False
     between[-1] = 0.0

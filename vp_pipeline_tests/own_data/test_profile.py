@@ -248,6 +248,12 @@ def test_no_volume_is_lost(
     size=0.1,
     placement="touched",
 )
+@example(
+    first=[(105.5, 106.0, 106.0, 0.001), (106.75, 107.0, 106.75, 0.0)],
+    second=[(105.375, 106.125, 105.375, 0.001)],
+    size=0.1,
+    placement="uniform",
+)
 def test_profiles_of_the_parts_add_up_to_that_of_the_whole(
     tmp_path: Path,
     first: list[tuple[float, ...]],
