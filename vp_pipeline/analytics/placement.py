@@ -61,8 +61,7 @@ def uniform(low: Floats, high: Floats, volume: Floats, row_size: float) -> tuple
     begin, end = _summed(low, high, volume, row_size, first, count)
     between = np.zeros(count)
     np.cumsum(begin.imag[:-1] - end.imag[1:], out=between[1:])
-    traded = volume > 0
-    _clear(between, begin.imag, low[traded], high[traded], row_size, first)
+    _clear(between, begin.imag, low, high, volume, row_size, first)
     rows: Floats = begin.real + end.real + between
     return first, np.maximum(rows, 0.0, out=rows)
 
@@ -144,7 +143,15 @@ def _spread(
     np.add.at(end, row, amount)
 
 
-def _clear(between: Floats, begun: Floats, low: Floats, high: Floats, row_size: float, first: int) -> None:
+def _clear(
+    between: Floats,
+    begun: Floats,
+    low: Floats,
+    high: Floats,
+    volume: Floats,
+    row_size: float,
+    first: int,
+) -> None:
     """Set to zero what rounding left in rows that no candle with volume passes through."""
     suspect = np.abs(between) <= _RESIDUE * begun.max(initial=0.0)
     suspect[-1] = False
@@ -154,7 +161,7 @@ def _clear(between: Floats, begun: Floats, low: Floats, high: Floats, row_size: 
     passing = np.zeros(len(between) + 1, dtype=np.int64)
     for start in range(0, len(low), _BLOCK):
         block = slice(start, start + _BLOCK)
-        tall = np.flatnonzero(high[block] - low[block] > 0.9 * row_size)
+        tall = np.flatnonzero((high[block] - low[block] > 0.9 * row_size) & (volume[block] > 0))
         bottom, top = rows_between(low[block][tall], high[block][tall], row_size)
         wide = top > bottom + 1
         np.add.at(passing, bottom[wide] + 1 - first, 1)
