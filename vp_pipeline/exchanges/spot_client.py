@@ -125,7 +125,8 @@ class SpotClient:
             if page.end <= served_from:
                 break
             if self._ccxt.ahead is not None and self._ccxt.milliseconds() <= to_ms(page.start):
-                asked_to = page.start  # nothing has opened there yet, if the exchange's clock is right
+                # Nothing has opened there yet, if the exchange's clock is right.
+                answered_from = asked_to = page.start
                 continue
             page = Window(max(page.start, served_from), page.end)
             fetched, answer = await self._whole(symbol, page, market)
@@ -137,7 +138,6 @@ class SpotClient:
             ahead = answer.ahead if first is None else ahead
             first = first or moment
         first = first or from_ms(self._ccxt.milliseconds())
-        answered_from = min(answered_from, asked_to)
         answered = Window(answered_from, max(answered_from, min(asked_to, settled(first))))
         early = served_from > window.start
         note = f"{self.exchange} serves no minutes before {served_from:%Y-%m-%d %H:%M} UTC" if early else ""
