@@ -222,7 +222,7 @@ def _spreads(returns: BarReturns) -> pd.DataFrame:
 def _spread(r: Floats, group: _Places) -> tuple[float, float, float, float, float]:
     """Quartiles of a group of sorted returns, and the outermost within 1.5 interquartile ranges (Tukey).
 
-    The group is given by its places in r, in order: reading all its returns would take as long as the sort.
+    The group is given by its places in r, in order, so that its returns need not be copied.
     """
     if len(group) == 0:
         return (np.nan,) * 5
