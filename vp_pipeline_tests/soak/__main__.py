@@ -76,6 +76,8 @@ def told_of_whole(report: WholeReport, seconds: float) -> list[str]:
         **{f"struck runs that {ended}": f"{count:,}" for ended, count in report.runs.most_common()},
         "minutes checked": f"{report.checked:,}",
         "minutes lost": f"{report.lost:,}",
+        "unfetchable, rightly": f"{report.unfetchable:,}",
+        "early numbers, rightly": f"{report.early:,}",
         "duplicates": f"{report.duplicates:,}",
         "artifacts checked": f"{report.artifacts:,}",
         "longest recovery": f"{report.longest_recovery:.1f} s until all answered and the run had ended",
