@@ -75,8 +75,7 @@ ELSEWHERE = {
     "python -m vp_pipeline.runtime.code_service 127.0.0.1 4000": Elsewhere(
         _LASTS, (f"{_TESTS}/runtime/test_code_service.py",)
     ),
-    "dagster-webserver -w workspace.yaml": Elsewhere(_LASTS, ("docker/compose.yaml",)),
-    "dagster-daemon run -w workspace.yaml": Elsewhere(_LASTS, ("docker/compose.yaml",)),
+    "python -m vp_pipeline.runtime.plain dagster*": Elsewhere(_LASTS, (f"{_TESTS}/test_imports.py",)),
     "vp site": Elsewhere(_LASTS, (f"{_TESTS}/e2e/conftest.py",)),
     "vp poll": Elsewhere(_LASTS, (f"{_TESTS}/poller/test_command.py",)),
     "git clone <address of the repository>": _NETWORK,
