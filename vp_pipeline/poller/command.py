@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import time
+import signal
 
 import click
 
@@ -27,11 +27,13 @@ def poll() -> None:
             return
     except (CatalogError, SettingsError) as error:
         raise click.ClickException(str(error)) from error
+    # A supervisor would start again what ends. Waited for like this they count even where whoever started it
+    # ignores them, as a shell does for what it starts in the background.
+    told = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, told)
     LOG.info("nothing to do: %s", idle)
-    # A supervisor would start again what ends. In pieces, since a signal that comes just before a wait begins
-    # does not end it.
-    while True:
-        time.sleep(0.5)
+    signal.sigwait(told)
+    LOG.info("stopped")
 
 
 def why_not(settings: Settings) -> str | None:

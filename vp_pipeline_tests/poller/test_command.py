@@ -81,12 +81,19 @@ def _read_again(here: Installed, last: object) -> object:
     raise AssertionError("the poller reads nothing")
 
 
-def test_turned_off_it_waits_and_asks_nobody(here: Installed) -> None:
-    running = command(here, VP_POLL_SECONDS="0")
+@pytest.mark.parametrize("disposition", [signal.SIG_DFL, signal.SIG_IGN])
+def test_turned_off_it_waits_and_asks_nobody(here: Installed, disposition: signal.Handlers) -> None:
+    """Also where it inherits that the signal is ignored."""
+    before = signal.signal(signal.SIGTERM, disposition)
+    try:
+        running = command(here, VP_POLL_SECONDS="0")
+    finally:
+        signal.signal(signal.SIGTERM, before)
     try:
         running.wait_for("nothing to do: VP_POLL_SECONDS is 0", 20)
         status, seconds = running.stop(signal.SIGTERM)
+        assert (status, running.printed.endswith("stopped\n")) == (0, True)
         assert seconds < 2
-        assert status == -signal.SIGTERM
     finally:
         running.process.kill()
+        running.process.wait()
