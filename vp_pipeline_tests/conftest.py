@@ -20,6 +20,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 _numbers = count(1)
 
+# A shell has what it starts in the background ignore SIGINT. Dagster takes that over for SIGTERM when it runs
+# anything here, and every program that a test starts later would inherit both.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def _no_signal_stays_blocked() -> Iterator[None]:
