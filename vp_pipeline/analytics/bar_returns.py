@@ -79,6 +79,12 @@ class BarReturns:
         """Index into QUARTERS."""
         return (self.bin % len(QUARTERS)).astype(np.int8)
 
+    @property
+    def cell(self) -> npt.NDArray[np.int16]:
+        """Index into weekdays x sessions x quarters, as one number."""
+        first = int(weekdays(np.array(self.first_day))) * BINS_A_DAY
+        return ((self.bin + first) % (len(WEEKDAYS) * BINS_A_DAY)).astype(np.int16)
+
     def between(self, start: pd.Timestamp, end: pd.Timestamp) -> "BarReturns":
         """The bars that open from `start` on and before `end`; returns stay what they are."""
         first, last = self.open_time.searchsorted([start, end])

@@ -8,6 +8,7 @@ bar's open. A group's share of the variance is its sum of r^2 over that of all b
 add up to 1, which scaled standard deviations do not.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from vp_pipeline.analytics.bar_returns import WEEKDAYS, BarReturns, Gaps, returns_pct
+from vp_pipeline.analytics.bar_returns import QUARTERS, WEEKDAYS, BarReturns, Gaps, returns_pct
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
 from vp_pipeline.analytics.session_hours import SESSIONS, Preset
@@ -35,7 +36,6 @@ __all__ = [
 ]
 
 Horizon = Literal["bar", "1h", "1d"]
-_Places = npt.NDArray[np.intp]
 
 KEYS = ("grouping", "weekday", "session", "minute", "horizon")
 SPREAD = ("return_q1", "return_median", "return_q3", "whisker_low", "whisker_high")
@@ -199,46 +199,41 @@ def _days(traded: Floats, weekday: npt.NDArray[np.int8]) -> npt.NDArray[np.int64
 
 def _spreads(returns: BarReturns) -> pd.DataFrame:
     """SPREAD of each of GROUPS."""
-    known = np.flatnonzero(np.isfinite(returns.return_pct))
-    # Sorted once, by value: each group's part of that is in order too.
-    known = known[np.argsort(returns.return_pct[known])]
-    r, weekday, session = returns.return_pct[known], returns.weekday[known], returns.session[known]
-    codes: dict[str, npt.NDArray[np.integer]] = {
-        "all": np.zeros(len(r), dtype=np.int8),
-        "weekday": weekday,
-        "session": session,
-        "weekday_session": weekday * np.int8(len(SESSIONS)) + session,
-        "quarter": returns.quarter[known],
+    known = np.isfinite(returns.return_pct)
+    cell, shape = returns.cell[known], (len(WEEKDAYS), len(SESSIONS), len(QUARTERS))
+    ends = np.cumsum(np.bincount(cell, minlength=math.prod(shape)))
+    parts = np.split(returns.return_pct[known][np.argsort(cell, kind="stable")], ends[:-1])
+    cells = np.arange(len(ends)).reshape(shape)
+    groups: dict[str, npt.NDArray[np.intp]] = {
+        "all": cells.reshape(1, -1),
+        "weekday": cells.reshape(len(WEEKDAYS), -1),
+        "session": cells.swapaxes(0, 1).reshape(len(SESSIONS), -1),
+        "weekday_session": cells.reshape(-1, len(QUARTERS)),
+        "quarter": cells.reshape(-1, len(QUARTERS)).T,
     }
-    rows: list[tuple[float, float, float, float, float]] = []
-    for grouping, place in GROUPINGS.items():
-        code, count = codes[grouping], place.stop - place.start
-        ends = np.cumsum(np.bincount(code, minlength=count))
-        groups = np.split(np.argsort(code, kind="stable"), ends[:-1])
-        rows += [_spread(r, group) for group in groups]
+    rows = [
+        _spread(np.sort(np.concatenate([parts[place] for place in group])))
+        for grouping in GROUPINGS
+        for group in groups[grouping]
+    ]
     return pd.DataFrame(rows, columns=list(SPREAD))
 
 
-def _spread(r: Floats, group: _Places) -> tuple[float, float, float, float, float]:
-    """Quartiles of a group of sorted returns, and the outermost within 1.5 interquartile ranges (Tukey).
-
-    The group is given by its places in r, in order, so that its returns need not be copied.
-    """
-    if len(group) == 0:
+def _spread(r: Floats) -> tuple[float, float, float, float, float]:
+    """Quartiles of sorted returns, and the outermost within 1.5 interquartile ranges (Tukey)."""
+    if len(r) == 0:
         return (np.nan,) * 5
-    q1, median, q3 = (_quantile(r, group, share) for share in (0.25, 0.5, 0.75))
+    q1, median, q3 = (_quantile(r, share) for share in (0.25, 0.5, 0.75))
     reach = 1.5 * (q3 - q1)
-    first = np.searchsorted(group, np.searchsorted(r, q1 - reach))
-    last = np.searchsorted(group, np.searchsorted(r, q3 + reach, side="right")) - 1
-    low, high = (r[group[first]], r[group[last]]) if first <= last else (q1, q3)
+    first, last = np.searchsorted(r, q1 - reach), np.searchsorted(r, q3 + reach, side="right") - 1
+    low, high = (r[first], r[last]) if first <= last else (q1, q3)
     # The nearest return within reach may lie inside the box; a whisker does not.
     return q1, median, q3, float(min(low, q1)), float(max(high, q3))
 
 
-def _quantile(r: Floats, group: _Places, share: float) -> float:
-    """Linear between the neighbours, as numpy's and matplotlib's."""
-    place = share * (len(group) - 1)
+def _quantile(r: Floats, share: float) -> float:
+    """Linear between the neighbours, as numpy's and matplotlib's, which would sort once more."""
+    place = share * (len(r) - 1)
     below = int(place)
-    above = min(below + 1, len(group) - 1)
-    low, high = float(r[group[below]]), float(r[group[above]])
+    low, high = float(r[below]), float(r[min(below + 1, len(r) - 1)])
     return low + (high - low) * (place - below)
