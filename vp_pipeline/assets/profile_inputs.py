@@ -104,7 +104,7 @@ def _candles(
     columns = ("market_id", "open_time", "open", "high", "low", "close", "volume")
     frame = candles.read(connection, list(by_number), day, columns)
     quotes = {number: market.quote for number, market in by_number.items()}
-    usd = dollars(frame, quotes, profiles.read_rates(connection, set(quotes.values()), day))
+    usd = dollars(frame, quotes, profiles.read_rates(connection, set(quotes.values()), [day]))
     verdicts = rows.read(connection, VENUE_VERDICT, {"base": base}, day, ["market_id", "hour"])
     out = set(zip(verdicts["market_id"], verdicts["hour"], strict=True))
     counts = np.isfinite(usd) & (frame["volume"].to_numpy() > 0)

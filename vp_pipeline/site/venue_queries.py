@@ -162,7 +162,7 @@ def _candles(connection: Connection, venues: Venues, window: Window) -> tuple[pd
     """Candles that count, and for each what its quote currency was worth."""
     frame = candles.read(connection, list(venues.names), window, _COLUMNS)
     frame = frame[~_left_out(connection, venues.base, frame, window)].reset_index(drop=True)
-    rates = profiles.read_rates(connection, set(venues.quotes.values()), window)
+    rates = profiles.read_rates(connection, set(venues.quotes.values()), [window])
     return frame, dollars(frame, dict(venues.quotes), rates)
 
 

@@ -86,9 +86,10 @@ def make(connection: Connection, base: str, quotes: Mapping[int, str], window: W
         raise ValueError(f"profiles are made of whole UTC hours, {window} has others")
     connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, base])
     size = _size(connection, base)
-    parts = _from_candles(connection, quotes, window, size)
-    left_out = _left_out(connection, base, window)
+    frame = candles.read(connection, list(quotes), window, _COLUMNS)
+    parts = _hourly(connection, frame, quotes, [window], size)
     hours = [hour.start for hour in window.split(HOUR)]
+    left_out = _left_out(connection, base, hours)
     found: dict[datetime, list[Row]] = {hour: [] for hour in hours}
     for (number, start), part in sorted(parts.items()):
         hour = start.to_pydatetime()
@@ -168,9 +169,9 @@ def _parts(
         left = [gap for part in left for gap in _without(part, chosen)]
     first = Window(window.start, min(inner.start, window.end))
     last = Window(max(inner.end, first.end), max(inner.end, first.end, window.end))
-    for end in (first, last):
-        if end:
-            yield from _minutes(connection, base, end, size)
+    ends = [end for end in (first, last) if end]
+    if ends:
+        yield from _minutes(connection, base, ends, size)
 
 
 def _without(window: Window, taken: Sequence[Window]) -> Iterable[Window]:
@@ -187,17 +188,17 @@ def _without(window: Window, taken: Sequence[Window]) -> Iterable[Window]:
 
 
 def _minutes(
-    connection: Connection, base: str, window: Window, size: float
+    connection: Connection, base: str, ends: Sequence[Window], size: float
 ) -> Iterable[tuple[int, bool, Traded]]:
     """Parts of hours, from their candles, of the markets that have profiles."""
     found = connection.execute(
         "SELECT market_id, split_part(symbol, '/', 2) FROM market WHERE split_part(symbol, '/', 1) = %s",
         [base],
     )
-    hours = Window(floor(window.start, HOUR), ceil(window.end, HOUR))
-    left_out = _left_out(connection, base, hours)
     quotes: dict[int, str] = dict(found.fetchall())
-    for (number, start), part in sorted(_from_candles(connection, quotes, window, size).items()):
+    left_out = _left_out(connection, base, [floor(end.start, HOUR) for end in ends])
+    frame = candles.read_windows(connection, list(quotes), ends, _COLUMNS)
+    for (number, start), part in sorted(_hourly(connection, frame, quotes, ends, size).items()):
         yield number, (number, start.to_pydatetime()) not in left_out, _no_hour(part)
 
 
@@ -205,23 +206,29 @@ def _no_hour(part: Traded) -> Traded:
     return Traded.sum_of([part], part.row_size, hours=0)
 
 
-def _from_candles(
-    connection: Connection, quotes: Mapping[int, str], window: Window, size: float
+def _hourly(
+    connection: Connection,
+    frame: pd.DataFrame,
+    quotes: Mapping[int, str],
+    windows: Sequence[Window],
+    size: float,
 ) -> dict[tuple[int, pd.Timestamp], Traded]:
-    frame = candles.read(connection, list(quotes), window, _COLUMNS)
-    usd = dollars(frame, dict(quotes), read_rates(connection, set(quotes.values()), window))
+    """Parts by venue and hour of candles of the windows."""
+    usd = dollars(frame, dict(quotes), read_rates(connection, set(quotes.values()), windows))
     return hourly_profiles(frame, usd, size)
 
 
-def read_rates(connection: Connection, quotes: Collection[str], window: Window) -> pd.DataFrame:
+def read_rates(connection: Connection, quotes: Collection[str], windows: Sequence[Window]) -> pd.DataFrame:
     """Dollars for one unit of each of the quote currencies but the dollar: quote, open_time, usd."""
     kinds = {name: QUOTE_RATE.columns[name] for name in ("open_time", "usd")}
-    query = sql.SQL(
-        "SELECT {} FROM quote_rate WHERE quote = %s AND open_time >= %s AND open_time < %s"
-    ).format(packed.select_list(kinds))
+    query = sql.SQL("SELECT {} FROM quote_rate WHERE quote = %s AND ({})").format(
+        packed.select_list(kinds),
+        sql.SQL(" OR ").join([sql.SQL("open_time >= %s AND open_time < %s")] * len(windows)),
+    )
+    moments = [moment for window in windows for moment in (window.start, window.end)]
     found = [pd.DataFrame({"quote": [], "open_time": pd.DatetimeIndex([], tz="UTC"), "usd": []})]
     for quote in sorted(set(quotes) - {"USD"}):
-        row = connection.execute(query, [quote, window.start, window.end], binary=True).fetchone()
+        row = connection.execute(query, [quote, *moments], binary=True).fetchone()
         columns = packed.unpack(row or (None, None), kinds)
         order = np.argsort(columns["open_time"], kind="stable")
         times = pd.DatetimeIndex(columns["open_time"][order]).tz_localize("UTC")
@@ -229,10 +236,9 @@ def read_rates(connection: Connection, quotes: Collection[str], window: Window) 
     return found[-1] if len(found) < 3 else pd.concat(found[1:], ignore_index=True)
 
 
-def _left_out(connection: Connection, base: str, window: Window) -> set[tuple[int, datetime]]:
+def _left_out(connection: Connection, base: str, hours: Sequence[datetime]) -> set[tuple[int, datetime]]:
     found = connection.execute(
-        "SELECT market_id, hour FROM venue_verdict WHERE base = %s AND hour >= %s AND hour < %s",
-        [base, window.start, window.end],
+        "SELECT market_id, hour FROM venue_verdict WHERE base = %s AND hour = ANY(%s)", [base, list(hours)]
     )
     return set(found.fetchall())
 

@@ -80,7 +80,7 @@ def test_venues_agree_whatever_they_are_quoted_in(quotes: dict[int, str], databa
 @pytest.mark.usefixtures("quotes")
 def test_without_the_basis_they_would_not(database_url: str) -> None:
     with transaction(database_url) as connection:
-        rates = profiles.read_rates(connection, {"USDC"}, DAY)
+        rates = profiles.read_rates(connection, {"USDC"}, [DAY])
     assert rates["usd"].min() < 0.9, "the recording should show the loss of the dollar, or this shows little"
 
 
