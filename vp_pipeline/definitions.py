@@ -7,6 +7,6 @@ from vp_pipeline.settings import load_settings
 
 defs = build_defs(load_settings())
 
-# What is loaded by now stays: nobody need look for garbage in it. A run's process has not looked so far.
+# What is loaded by now stays: nobody need look for garbage in it. A run has not so far, see `runtime.plain`.
 gc.freeze()
 gc.enable()

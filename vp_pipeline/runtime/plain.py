@@ -1,9 +1,12 @@
-"""A service of Dagster, started with less: `python -m vp_pipeline.runtime.plain MODULE ARG...`.
+"""A service of Dagster without what colours a terminal: `python -m vp_pipeline.runtime.plain MODULE ARG...`.
 
 Dagster imports structlog and mako, which import rich and pygments if these are there: 7 MB of every
-service, and none of them writes to a terminal. And imports make hundreds of thousands of objects that stay:
-to look for garbage among them again and again is a fifth of their time. Here belongs doing without both; what
-services there are is in `services`.
+service, and none of them writes to a terminal. Here belongs doing without them; what services there are is
+in `services`.
+
+A run is a process that imports this first, as its server did. Imports make hundreds of thousands of objects
+that stay, and looking for garbage among them is a fifth of their time: a run does without until `definitions`
+is loaded. A service looks for it, which leaves it up to 4 MB smaller.
 """
 
 import gc
@@ -13,7 +16,7 @@ from types import ModuleType
 
 COLOURS = ("rich", "pygments")
 
-if __name__ == "__mp_main__":  # a run, which the code server has begun as a process; see `definitions`
+if __name__ == "__mp_main__":  # a run's process
     gc.disable()
 
 
@@ -26,10 +29,7 @@ def without_colours(module: str) -> ModuleType:
 
 def main(module: str, *arguments: str) -> None:
     """Become the command whose `main` the module has."""
-    gc.disable()
     service = without_colours(module)
-    gc.freeze()
-    gc.enable()
     sys.argv = [module, *arguments]
     service.main()
 
