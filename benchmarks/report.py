@@ -2,10 +2,11 @@
 
     python benchmarks/report.py [--quick] [--write] [NAME ...]
 
-Runs the benchmarks named, or all, one after the other, each in a process of its own. What each of them found
-is kept in .vp/bench, and the report is made of all that is kept: the tables of `summary`, the figure of
-`curves`, then each benchmark's own table. With `--write` it also replaces docs/benchmarks.md and its figure.
-The sizes are those of the goals: some 45 minutes and 8 GB of memory; `--quick` takes small ones.
+Runs the benchmarks named, or all, one after the other, each in a process of its own, those after one that
+failed too. What each of them found is kept in .vp/bench, and the report is made of all that is kept: the
+tables of `summary`, the figure of `curves`, then each benchmark's own table. With `--write` it also replaces
+docs/benchmarks.md and its figure. The sizes are those of the goals: some 45 minutes and 8 GB of memory;
+`--quick` takes small ones.
 
 Here belongs which benchmarks there are. What each compares is in its own script.
 """
@@ -90,11 +91,15 @@ class Result:
     claims: list[dict[str, object]]
 
 
+class FailedError(Exception):
+    """A benchmark came to no end."""
+
+
 def run(benchmark: Benchmark, quick: bool) -> Result:
     """Run it and keep what it found.
 
     Raises:
-        SystemExit: it failed.
+        FailedError: it failed; what it printed.
     """
     arguments = (benchmark.quick if quick else benchmark.goals).split()
     told = KEPT / f"{benchmark.name}.claims"
@@ -108,7 +113,7 @@ def run(benchmark: Benchmark, quick: bool) -> Result:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{benchmark.file.name} failed:\n{done.stdout}")
+        raise FailedError(f"{benchmark.file.name} ended with {done.returncode}:\n{done.stdout}")
     lines = told.read_text().splitlines() if told.exists() else []
     told.unlink(missing_ok=True)
     result = Result(
@@ -177,13 +182,21 @@ def main() -> None:
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     KEPT.mkdir(parents=True, exist_ok=True)
+    failed = []
     for benchmark in BENCHMARKS:
-        if not options.names or benchmark.name in options.names:
-            print(f"{benchmark.name}: {benchmark.title} ...", file=sys.stderr, flush=True)
+        if options.names and benchmark.name not in options.names:
+            continue
+        print(f"{benchmark.name}: {benchmark.title} ...", file=sys.stderr, flush=True)
+        try:
             print(f"{_section(benchmark, run(benchmark, options.quick))}\n", flush=True)
+        except FailedError as error:
+            print(f"## {benchmark.title}\n\nfailed: {error}\n", flush=True)
+            failed.append(benchmark.name)
     results = kept()
     write(KEPT, results)
     print(f"The report is {KEPT / 'benchmarks.md'}", file=sys.stderr)
+    if failed:
+        sys.exit(f"failed, the others were measured: {', '.join(failed)}")
     if options.write:
         missing = [benchmark.name for benchmark in BENCHMARKS if benchmark not in results]
         if missing:

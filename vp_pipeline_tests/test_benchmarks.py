@@ -55,6 +55,21 @@ def test_what_is_worse_comes_first_then_missed_goals(report: ModuleType, tmp_pat
     assert ">rows<" in figure
 
 
+def test_one_that_fails_does_not_keep_the_others_from_being_measured(
+    report: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.py").write_text("print('so far')\nraise SystemExit(3)\n")
+    broken = report.Benchmark("broken", "Broken")
+    monkeypatch.setattr(report, "BENCHMARKS", (broken, *report.BENCHMARKS))
+    monkeypatch.setattr(sys, "argv", ["report.py"])
+    with pytest.raises(SystemExit, match="failed, the others were measured: broken"):
+        report.main()
+    printed = capsys.readouterr().out
+    assert "failed: broken.py ended with 3:\nso far" in printed
+    assert "| a | table |" in printed
+    assert [benchmark.name for benchmark in report.kept()] == ["made_up"]
+
+
 def test_each_benchmark_is_a_script_that_takes_its_arguments() -> None:
     code = "import report; print(*(f'{b.file} {b.goals} {b.quick}' for b in report.BENCHMARKS), sep='\\n')"
     listed = subprocess.run(
