@@ -75,7 +75,11 @@ def platform_processes(home: str) -> list[psutil.Process]:
 
 def named(processes: Iterable[psutil.Process], service: str) -> psutil.Process:
     """The process that started first of those of a service."""
-    own = [process for process in processes if SERVICES[service] in " ".join(process.cmdline())]
+    own = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # ended since
+            if SERVICES[service] in " ".join(process.cmdline()):
+                own.append(process)
     return min(own, key=lambda process: process.create_time())
 
 

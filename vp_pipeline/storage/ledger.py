@@ -15,7 +15,7 @@ import pandas as pd
 from vp_pipeline.storage.candles import final_minutes
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.markets import lock
-from vp_pipeline.storage.minute_runs import Run, State, found, join, lay
+from vp_pipeline.storage.minute_runs import Run, State, doubted, found, join, lay
 from vp_pipeline.storage.rows import frame_of
 from vp_pipeline.storage.tables import PgType
 from vp_pipeline.windows import Window
@@ -57,7 +57,8 @@ _WITHIN = (
 @dataclass(frozen=True)
 class Finding:
     """What was learned of a market's minutes. Where a final candle is stored they are got in any case; of
-    the others `kind` says that the exchange has none, or why they could not be had.
+    the others `kind` says that the exchange has none, or why they could not be had. The last minutes that are
+    got before unfetchable ones of the same window were to be asked for again: their run says so.
     """
 
     market_id: int
@@ -87,6 +88,8 @@ def record(connection: Connection, findings: Iterable[Finding]) -> None:
         reason = "" if finding.kind == "answered" else finding.reason
         minutes = present[finding.market_id]
         newer = found(finding.window, minutes, _OTHERWISE[finding.kind], reason)
+        if finding.kind == "unfetchable":
+            newer = doubted(newer)
         after[finding.market_id] = lay(after[finding.market_id], newer)
     _write(connection, before, after)
 

@@ -7,7 +7,7 @@ minute, and that the result is disjoint and as long as it can be. Where runs are
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,6 +19,10 @@ State = Literal["unknown", "unfetchable", "exchange-empty", "got"]
 
 # A later one is the stronger: it is never replaced by what stands before it.
 _STRENGTH: dict[State, int] = {state: rank for rank, state in enumerate(get_args(State))}
+
+YOUNG = 5 * MINUTE
+"""For so long after a minute's close an exchange may still revise its numbers."""
+NOT_ASKED_AGAIN = "its numbers may be early, asking again was of no use"
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,29 @@ def found(
     return runs
 
 
+def doubted(runs: Sequence[Run]) -> list[Run]:
+    """The same where each got run that an unfetchable one follows ends with a part that says for what reason
+    it may be early: YOUNG minutes at most, which were young when they were fetched, and forgotten when they
+    were to be asked for again.
+    """
+    result: list[Run] = []
+    for run, after in zip_longest(runs, runs[1:]):
+        if run.state != "got" or after is None or after.state != "unfetchable":
+            result.append(run)
+            continue
+        start = max(run.start, run.end - YOUNG)
+        if run.start < start:
+            result.append(replace(run, end=start))
+        result.append(replace(run, start=start, reason=f"{NOT_ASKED_AGAIN}: {after.reason}"))
+    return result
+
+
 def lay(runs: Sequence[Run], newer: Sequence[Run]) -> list[Run]:
     """The runs after learning `newer`; both are disjoint and in order of time, and so is the result.
 
     The stronger statement wins: got, then exchange-empty, then unfetchable, then unknown. Of two that
-    are equally strong the older stays, but for unknown, where the newer reason counts.
+    are equally strong the older stays, but for unknown, where the newer reason counts, and for got, where
+    one with a reason does.
     """
     return list(join(_overlaid(runs, newer)))
 
@@ -99,7 +121,7 @@ def _stronger(old: Run | None, new: Run | None) -> Run | None:
     if old is None or new is None:
         return old or new
     if old.state == new.state:
-        return new if new.state == "unknown" else old
+        return new if new.state == "unknown" or (new.state == "got" and not old.reason) else old
     return max(old, new, key=lambda run: _STRENGTH[run.state])
 
 

@@ -17,6 +17,7 @@ from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.storage import candles, klines, ledger, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.markets import market_ids
+from vp_pipeline.storage.minute_runs import NOT_ASKED_AGAIN, YOUNG
 from vp_pipeline.storage.tables import KLINE
 from vp_pipeline.windows import MINUTE, Window, from_ms, to_ms
 from vp_pipeline_tests.assets.simulated import PRICES
@@ -26,8 +27,6 @@ Minutes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _MINUTE_MS: Final = 60_000
-# The faults' revisions come at most so long after the close, and so much is asked for again.
-YOUNG: Final = 5 * MINUTE
 NEVER: Final = "never asked"
 
 
@@ -35,7 +34,8 @@ NEVER: Final = "never asked"
 class Verdict:
     """`checked`: closed minutes of all markets; `lost`: those of which what is stored or said is not so.
 
-    `early`: just before unfetchable minutes, with numbers that were revised when nobody could ask any more.
+    `early`: just before unfetchable minutes, with numbers that were revised when nobody could ask any more,
+    and the ledger says so.
     """
 
     checked: int = 0
@@ -72,8 +72,9 @@ def judge(world: World, market: str, window: Window, chances: Sequence[datetime]
     never = _out_of_reach(exchange, window, chances)
     said_so = np.array([reason.startswith(f"{exchange} serves no minutes before") for reason in reasons])
     away = (states == "unfetchable") & said_so & never & np.isnan(kept[:, 0])
-    early = (states == "got") & _just_before(away) & _out_of_reach(exchange, window, chances, YOUNG)
-    early &= there & ~equal
+    doubted = np.array([reason.startswith(NOT_ASKED_AGAIN) for reason in reasons])
+    early = (states == "got") & doubted & _just_before(away) & there & ~equal
+    early &= _out_of_reach(exchange, window, chances, YOUNG)
     verdict.unfetchable, verdict.early = int(away.sum()), int(early.sum())
     right = (equal & (states == np.where(there, "got", "exchange-empty"))) | away | early
     verdict.lost = int((~right).sum())

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from vp_pipeline.sandbox.faults import Fault
 from vp_pipeline.storage import embedded
+from vp_pipeline.storage.minute_runs import NOT_ASKED_AGAIN, YOUNG
 from vp_pipeline.windows import MINUTE, Window
 from vp_pipeline_tests.assets.simulated import MARKETS, QUARTER, START
 from vp_pipeline_tests.soak import judge, sound, strikes, ticks
@@ -97,7 +98,9 @@ def test_what_is_wrong_is_found(folder: Path) -> None:
 
 
 def _judge_early_numbers(world: World, window: Window, now: datetime) -> None:
-    """Revised numbers just before what was forgotten are no loss, unless somebody could have asked again."""
+    """Revised numbers just before what was forgotten are no loss, unless the ledger has no word of them or
+    somebody could have asked again.
+    """
     forgotten, revised = window.start + 10 * MINUTE, window.start + 7 * MINUTE
     with psycopg.connect(world.url) as connection:
         connection.execute("DELETE FROM candle WHERE open_time >= %s", [forgotten])
@@ -108,6 +111,14 @@ def _judge_early_numbers(world: World, window: Window, now: datetime) -> None:
             [window.end],
         )
         connection.execute("UPDATE candle SET volume = volume + 1e-5 WHERE open_time = %s", [revised])
+    assert judge.judge(world, "kraken BTC/USD", window).lost == 1
+    with psycopg.connect(world.url) as connection:
+        connection.execute(
+            "INSERT INTO coverage_run SELECT market_id, %s, end_time, 'got', %s FROM coverage_run"
+            " WHERE state = 'got'",
+            [forgotten - YOUNG, f"{NOT_ASKED_AGAIN}: kraken serves no more"],
+        )
+        connection.execute("UPDATE coverage_run SET end_time = %s WHERE reason = ''", [forgotten - YOUNG])
     verdict = judge.judge(world, "kraken BTC/USD", window)
     assert (verdict.lost, verdict.early, verdict.unfetchable) == (0, 1, 4)
     # Then three of the four and the revised one could be had; the last had just closed.

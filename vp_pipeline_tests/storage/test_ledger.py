@@ -252,10 +252,16 @@ def test_any_findings_leave_what_the_rules_say(
         for part in [batch] if at_once else [[one] for one in batch]:
             ledger.record(connection, part)
         for first, last, kind, reason in findings:
+            lacking = [minute for minute in range(first, last) if minute not in stored]
             for minute in range(first, last):
-                said = ("got", "") if minute in stored else (kind, "" if kind == "answered" else reason)
+                said: tuple[str, str] = (kind, "" if kind == "answered" else reason)
+                if minute in stored:
+                    after = next((one for one in lacking if one > minute), last + 5)
+                    early = kind == "unfetchable" and after - minute <= 5
+                    said = ("got", f"{minute_runs.NOT_ASKED_AGAIN}: {reason}" if early else "")
                 known = model.get(minute)
-                if known is None or rank[said[0]] > rank[known[0]] or said[0] == known[0] == "unknown":
+                again = said[0] == "unknown" or (said[0] == "got" and known is not None and not known[1])
+                if known is None or rank[said[0]] > rank[known[0]] or (again and said[0] == known[0]):
                     model[minute] = said
     runs = ledger.runs(connection, [btc])[btc]
     assert runs == minute_runs.lay([], runs), "disjoint, in order and maximal"

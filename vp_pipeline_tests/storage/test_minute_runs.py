@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vp_pipeline.storage.minute_runs import Run, State, found, join, lay
+from vp_pipeline.storage.minute_runs import NOT_ASKED_AGAIN, Run, State, doubted, found, join, lay
 from vp_pipeline.windows import MINUTE, Window
 
 START = datetime(2026, 3, 1, 22, 50, tzinfo=UTC)
@@ -44,7 +44,8 @@ def learn(model: Model, newer: Model) -> Model:
     result = dict(model)
     for minute, said in newer.items():
         known = result.get(minute)
-        if known is None or STRENGTH[said[0]] > STRENGTH[known[0]] or said[0] == known[0] == "unknown":
+        again = said[0] == "unknown" or (said[0] == "got" and known is not None and not known[1])
+        if known is None or STRENGTH[said[0]] > STRENGTH[known[0]] or (again and said[0] == known[0]):
             result[minute] = said
     return result
 
@@ -127,6 +128,23 @@ def test_a_newer_reason_of_unknown_counts_and_of_unfetchable_does_not() -> None:
 def test_a_hole_that_is_filled_joins_its_neighbours() -> None:
     known = [run(0, 4, "got"), run(4, 6, "exchange-empty"), run(6, 9, "got")]
     assert lay(known, [run(4, 6, "got")]) == [run(0, 9, "got")]
+
+
+def test_got_minutes_just_before_unfetchable_ones_may_be_early() -> None:
+    early = f"{NOT_ASKED_AGAIN}: forgotten"
+    given = [
+        run(0, 9, "got"),
+        run(9, 12, "unfetchable", "forgotten"),
+        run(12, 14, "got"),
+        run(14, 16, "unknown"),
+    ]
+    told = [run(0, 4, "got"), run(4, 9, "got", early), *given[1:]]
+    assert doubted(given) == told
+    assert doubted([run(7, 9, "got"), *given[1:]]) == [run(7, 9, "got", early), *given[1:]]
+    assert doubted(given[2:]) == given[2:]
+    assert lay([run(0, 9, "got")], told) == told
+    assert lay(told, given) == told
+    assert lay(told, told) == told
 
 
 def test_half_minutes_are_refused() -> None:
