@@ -1,7 +1,7 @@
 """The code server on its own: `python -m vp_pipeline.runtime.code_service HOST PORT`.
 
 Every run is a process beside this server. When it starts anew, as after a power failure, no earlier run can
-be alive any more: those that claim to be are ended first, since one that is under way lets no other begin.
+be alive any more: those that claim to be are settled first, since one that is under way lets no other begin.
 Then this process becomes Dagster's server.
 """
 
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 
 from dagster import DagsterInstance
 
-from vp_pipeline.runtime.dagster_service import end_interrupted_runs
+from vp_pipeline.runtime.dagster_service import settle_interrupted_runs
 
 
 def main(host: str, port: str) -> None:
-    """End the runs that were cut off, then serve."""
+    """Settle the runs that were cut off, then serve."""
     with DagsterInstance.get() as instance:
-        for run_id in end_interrupted_runs(instance, datetime.now(UTC)):
-            print(f"ended interrupted run {run_id}", flush=True)
+        for line in settle_interrupted_runs(instance, datetime.now(UTC)):
+            print(line, flush=True)
     module = ["-m", "vp_pipeline.definitions", "-a", "defs", "--location-name", "vp_pipeline"]
     service = ["-m", "vp_pipeline.runtime.plain", "dagster._cli", "api", "grpc"]
     command = [sys.executable, *service, *module, "-h", host, "-p", port]

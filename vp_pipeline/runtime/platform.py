@@ -64,7 +64,8 @@ def running(options: Options, tell: Callable[[str], None]) -> Iterator[Platform]
             stack.callback(_undisturbed, postgres.stop)
         variables = services.environment(options, home, addresses, postgres)
         processes = Processes(home, variables, services.differing(postgres))
-        stack.callback(_undisturbed, processes.stop)
+        # The daemon first: a run that it hands to a code server that is ending would be marked failed.
+        stack.callback(_undisturbed, lambda: processes.stop(first=services.DAEMON))
         _start(options, home, addresses, postgres, processes)
         platform_file.write(home, variables)
 

@@ -19,6 +19,8 @@ import psutil
 MARKER = "VP_CHILD_OF"
 # All is over within 10 seconds: this, as much as `_KILL_SECONDS` after it, and the database's stop.
 GRACE_SECONDS = 5.0
+# Of that, for the one that is ended before the others.
+_FIRST_SECONDS = 2.0
 _KILL_SECONDS = 2.0
 # Of each log there are at most two: the running one and the previous.
 LOG_LIMIT = 10_000_000
@@ -106,12 +108,22 @@ class Processes:
                 process.kill()
         child.process.wait()
 
-    def stop(self) -> None:
-        """End all children, with all that they have started."""
-        end_all(self.home)
+    def stop(self, first: str | None = None) -> None:
+        """End all children, with all that they have started; `first` is over before the others are told."""
+        begun = time.monotonic()
+        if first in self.children:
+            self._end_first(self.children[first])
+        end_all(self.home, GRACE_SECONDS - (time.monotonic() - begun))
         for child in self.children.values():
             child.process.wait()
         self.children.clear()
+
+    def _end_first(self, child: Child) -> None:
+        child.process.terminate()
+        try:
+            child.process.wait(_FIRST_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.end(child.name)
 
 
 def shorten(log: Path, limit: int = LOG_LIMIT) -> None:
@@ -130,13 +142,16 @@ def ending(child: Child) -> str:
     return f"{child.name} ended with status {status}"
 
 
-def end_all(home: Path) -> None:
+def end_all(home: Path, grace: float | None = None) -> None:
     """End every process of the platform of this folder, those included that an earlier one left running.
+
+    Those that have not ended by themselves after `grace` seconds are killed.
 
     Raises:
         StartError: a process does not end.
     """
-    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, _KILL_SECONDS)):
+    grace = GRACE_SECONDS if grace is None else grace
+    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, _KILL_SECONDS)):
         told: set[int] = set()
         deadline = time.monotonic() + seconds
         while found := list(processes_of(home)):

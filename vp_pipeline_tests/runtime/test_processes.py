@@ -84,6 +84,31 @@ def test_stopping_ends_grandchildren_too_even_those_that_ignore_it(
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
 
 
+@pytest.mark.parametrize("heeds", [True, False])
+def test_the_first_is_over_before_the_others_are_told(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch, heeds: bool
+) -> None:
+    monkeypatch.setattr("vp_pipeline.runtime.processes._FIRST_SECONDS", 0.5)
+    told = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: "
+        "(print(time.monotonic(), flush=True), {}sys.exit()));"
+        " print('ready', flush=True); time.sleep(600)"
+    )
+    other = processes.start("other", [sys.executable, "-c", told.format("")])
+    slow = told.format("time.sleep(0.2), print(time.monotonic(), flush=True), ")
+    first = processes.start("first", [sys.executable, "-c", slow] if heeds else STUBBORN)
+    logs = [other.log, first.log]
+    processes.wait({"first": lambda: all(log.read_text() for log in logs)})
+    started = time.monotonic()
+    processes.stop(first="first")
+    (when,) = (float(line) for line in other.log.read_text().splitlines()[1:])
+    if heeds:
+        assert when > float(first.log.read_text().splitlines()[-1])
+    else:
+        assert when - started > 0.5
+    assert list(processes_of(processes.home)) == []
+
+
 def test_ending_one_child_ends_what_it_started_and_nothing_else(processes: Processes) -> None:
     other = processes.start("other", SLEEP)
     child = processes.start("stubborn", STUBBORN)
