@@ -9,9 +9,10 @@ are the rows 100, 101 and 102. Pictures draw a row around its `midpoint`. Empty 
 "adjacent" would mean something else without them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -38,6 +39,10 @@ class PriceRows:
     def price(self) -> Floats:
         """The low edge of each row, which is the row's name."""
         return _edges(np.arange(self.first_row, self.first_row + len(self.volume)), self.row_size)
+
+    def prices_of(self, rows: Sequence[int]) -> list[float]:
+        """The low edges of some rows, which are counted from the first one here."""
+        return [float(price) for price in _edges(np.array(rows) + self.first_row, self.row_size)]
 
     @property
     def midpoint(self) -> Floats:
@@ -155,8 +160,13 @@ def _column(candles: pd.DataFrame, name: str) -> Floats:
 
 def _edges(rows: Ints, row_size: float) -> Floats:
     """Low edges as they would be written: 3 * 0.1 is 0.30000000000000004, but 3 / 10 is 0.3."""
-    size = Fraction(repr(float(row_size)))
+    size = _written(float(row_size))
     exact = size.denominator <= 10**15 and size.numerator * int(np.abs(rows).max(initial=0)) < 2**53
     return np.asarray(
         rows * size.numerator / size.denominator if exact else rows * row_size, dtype=np.float64
     )
+
+
+@lru_cache
+def _written(size: float) -> Fraction:
+    return Fraction(repr(size))

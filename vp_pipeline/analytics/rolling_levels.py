@@ -52,9 +52,9 @@ def _levels(window: bytes, share: float) -> tuple[float, float, float]:
     covered = np.minimum(high[:, None], edge[1:]) - np.maximum(low[:, None], edge[:-1])
     part = np.maximum(covered, 0) / np.where(height > 0, height, 1)[:, None]
     # A day of one price lies in one row as a whole.
-    flat = np.flatnonzero(height <= 0)
-    part[flat] = 0
-    part[flat, np.floor(low[flat] / ROW).astype(int) - first] = 1
+    if len(flat := np.flatnonzero(height <= 0)):
+        part[flat] = 0
+        part[flat, np.floor(low[flat] / ROW).astype(int) - first] = 1
     rows = volume @ part
     if not rows.sum() > 0:
         return np.nan, np.nan, np.nan

@@ -44,7 +44,7 @@ def point_of_control(rows: PriceRows) -> float:
     Raises:
         NotEnoughData: no row has volume.
     """
-    return float(rows.price[_poc(rows.volume)])
+    return rows.prices_of([_poc(rows.volume)])[0]
 
 
 def value_area(rows: PriceRows, share: float = 0.70, rule: Rule = "two-row") -> ValueArea:
@@ -59,13 +59,15 @@ def value_area(rows: PriceRows, share: float = 0.70, rule: Rule = "two-row") -> 
     if rule not in ("two-row", "one-row", "both-sides"):
         raise ValueError(f"unknown value area rule {rule!r}: use two-row, one-row or both-sides")
     poc = _poc(rows.volume)
-    below = np.concatenate(([0.0], np.cumsum(rows.volume)))
+    # Numbers of Python: taking them one by one out of an array would be what costs most here.
+    below = [0.0, *np.cumsum(rows.volume).tolist()]
     target = share * below[-1] * (1 - 1e-12)
     tie = _EQUAL * float(rows.volume[poc])
     step = 2 if rule == "two-row" else 1
-    bottom, top = poc, poc + 1  # half-open
+    size, bottom, top = len(rows.volume), poc, poc + 1  # half-open
     while below[top] - below[bottom] < target:
-        lower, higher = max(bottom - step, 0), min(top + step, len(rows.volume))
+        lower = bottom - step if bottom > step else 0
+        higher = top + step if top + step < size else size
         if rule == "both-sides":
             bottom, top = lower, higher
             continue
@@ -74,14 +76,8 @@ def value_area(rows: PriceRows, share: float = 0.70, rule: Rule = "two-row") -> 
             top = higher
         else:
             bottom = lower
-    price = rows.price
-    return ValueArea(
-        float(price[poc]),
-        float(price[bottom]),
-        float(price[top - 1]),
-        share,
-        float(rows.volume[bottom:top].sum()),
-    )
+    price, val, vah = rows.prices_of([poc, bottom, top - 1])
+    return ValueArea(price, val, vah, share, float(rows.volume[bottom:top].sum()))
 
 
 def _poc(volume: Floats) -> int:
