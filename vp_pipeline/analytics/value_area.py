@@ -67,7 +67,7 @@ def value_area(rows: PriceRows, share: float = 0.70, rule: Rule = "two-row") -> 
     size, bottom, top = len(rows.volume), poc, poc + 1  # half-open
     while below[top] - below[bottom] < target:
         lower = bottom - step if bottom > step else 0
-        higher = top + step if top + step < size else size
+        higher = min(size, top + step)
         if rule == "both-sides":
             bottom, top = lower, higher
             continue

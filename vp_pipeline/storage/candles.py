@@ -1,8 +1,8 @@
 """Minute candles in and out of the partitioned table, many markets at once.
 
 Here belongs how candles are stored (what is new is copied in, what differs is updated, all else is left
-alone) and read (as packed columns). What a frame must be is in `candle_frames`, what counts as a difference
-in `candle_changes`, the bytes of COPY in `candle_copy`.
+alone) and read. What a frame must be is in `candle_frames`, what counts as a difference in `candle_changes`,
+the bytes of COPY in `candle_copy`, the queries in `candle_queries`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,16 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from psycopg import sql
 
-from vp_pipeline.storage import candle_copy, packed
+from vp_pipeline.storage import candle_copy, candle_queries, packed
 from vp_pipeline.storage.candle_changes import (
     CLOSE,
-    KNOWN,
     VALUES,
     VOLUME,
     Changes,
     Minutes,
     compare,
     per_market,
-    sorting_key,
 )
 from vp_pipeline.storage.candle_frames import minutes_of
 from vp_pipeline.storage.connection import Connection
@@ -33,16 +30,11 @@ from vp_pipeline.storage.tables import CANDLE, PgType
 from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window
 
 BLOCK = 30 * DAY
-# So many rows come by one query: 3 MB. Of more, each query brings a part of one market that stays in the
-# processor's cache.
-_AT_ONCE = 45_000
-_PART = 10 * DAY
 # Minutes apart by more than this are read separately, so that a tick that heals an old hour reads no month.
 _APART = 6 * HOUR // MINUTE
 _MOST_SEGMENTS = 200
 
 Times = npt.NDArray[np.datetime64]
-Segment = tuple[int, datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -103,11 +95,8 @@ def read(
     names = list(columns or CANDLE.columns)
     kinds = {name: CANDLE.columns[name] for name in dict.fromkeys([*CANDLE.key, *names])}
     numbers = sorted(set(market_ids))
-    which = sql.SQL("true" if provisional else "NOT provisional")
-    if len(numbers) * window.count(MINUTE) <= _AT_ONCE:
-        found = _block(connection, numbers, window, kinds, which)
-    else:
-        found = _long(connection, numbers, window, kinds, which)
+    which = candle_queries.ANY if provisional else candle_queries.FINAL
+    found = candle_queries.of_window(connection, numbers, window, kinds, which)
     return _frame({name: found[name] for name in names})
 
 
@@ -116,8 +105,10 @@ def read_windows(
 ) -> pd.DataFrame:
     """Final candles within any of some short windows, as `read` gives them, by one query."""
     kinds = {name: CANDLE.columns[name] for name in dict.fromkeys([*CANDLE.key, *columns])}
-    segments = _hulls([(number, window) for number in market_ids for window in windows])
-    found = _ordered(_segments_of(connection, segments, kinds, sql.SQL("NOT provisional")))
+    segments = candle_queries.hulls_of([(number, window) for number in market_ids for window in windows])
+    found = candle_queries.ordered(
+        candle_queries.of_segments(connection, segments, kinds, candle_queries.FINAL)
+    )
     return _frame({name: found[name] for name in columns})
 
 
@@ -129,7 +120,7 @@ def read_blocks(
     columns: Sequence[str] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Final candles of one market, `block` at a time, so that years need no more memory than a block."""
-    for part in _extent(connection, market_id, window).split(block):
+    for part in candle_queries.extent_of(connection, market_id, window).split(block):
         frame = read(connection, [market_id], part, columns)
         if len(frame):
             yield frame
@@ -148,14 +139,16 @@ def newest(connection: Connection, market_ids: Sequence[int]) -> dict[int, datet
 def final_minutes(connection: Connection, windows: Sequence[tuple[int, Window]]) -> dict[int, Times]:
     """By market, open times of its stored final candles within its windows, ascending, UTC."""
     kinds: dict[str, PgType] = {name: CANDLE.columns[name] for name in CANDLE.key}
-    found = _segments_of(connection, _hulls(windows), kinds, sql.SQL("NOT provisional"))
+    found = candle_queries.of_segments(
+        connection, candle_queries.hulls_of(windows), kinds, candle_queries.FINAL
+    )
     numbers = {number for number, _ in windows}
     return {number: np.sort(found["open_time"][found["market_id"] == number]) for number in numbers}
 
 
-def _segments(new: Minutes) -> list[Segment]:
+def _segments(new: Minutes) -> list[candle_queries.Segment]:
     """The stretches of time, by market, whose stored rows are to be compared."""
-    found: list[Segment] = []
+    found: list[candle_queries.Segment] = []
     for number in np.unique(new.market).tolist():
         minute = new.minute[new.market == number]
         breaks = np.flatnonzero(np.diff(minute) > _APART) + 1
@@ -164,116 +157,15 @@ def _segments(new: Minutes) -> list[Segment]:
     return found
 
 
-def _hulls(windows: Sequence[tuple[int, Window]]) -> list[Segment]:
-    """The windows with those joined that overlap or are neighbours."""
-    hulls: list[Segment] = []
-    for number, window in sorted(windows, key=lambda one: (one[0], one[1].start)):
-        last = hulls[-1] if hulls else None
-        if last is not None and last[0] == number and window.start <= last[2]:
-            hulls[-1] = (number, last[1], max(last[2], window.end))
-        else:
-            hulls.append((number, window.start, window.end))
-    return hulls
-
-
-def _stored(connection: Connection, segments: Sequence[Segment]) -> Minutes:
+def _stored(connection: Connection, segments: Sequence[candle_queries.Segment]) -> Minutes:
     """All rows of the segments."""
-    found = _segments_of(connection, segments, CANDLE.columns, sql.SQL("true"))
+    found = candle_queries.of_segments(connection, segments, CANDLE.columns, candle_queries.ANY)
     values = np.empty((len(found["open_time"]), len(VALUES)))
     for column, name in enumerate(VALUES):
         values[:, column] = found.pop(name)
     minute = found["open_time"].astype("datetime64[m]").astype(np.int64)
     rows = Minutes(found["market_id"], minute, found["provisional"], values)
     return rows if (np.diff(rows.key) > 0).all() else rows.take(np.argsort(rows.key))
-
-
-def _segments_of(
-    connection: Connection, segments: Sequence[Segment], kinds: Mapping[str, PgType], which: sql.Composable
-) -> packed.Arrays:
-    """Packed columns of the segments' rows, in no certain order, by one query."""
-    if not segments:
-        return packed.empty(kinds)
-    # Markets by stretch of time: those of a tick share one, and each scan is planned by itself.
-    shared: dict[tuple[datetime, datetime], list[int]] = {}
-    for number, start, end in segments:
-        shared.setdefault((start, end), []).append(number)
-    # Numbers and not a join: the planner sees at once which partitions count.
-    scan = sql.SQL(
-        "SELECT {} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}"
-    ).format(sql.SQL(", ").join(map(sql.Identifier, kinds)), which)
-    query = sql.SQL("SELECT {} FROM ({}) AS candle").format(
-        packed.select_list(kinds, VALUES[KNOWN:]), sql.SQL(" UNION ALL ").join([scan] * len(shared))
-    )
-    arguments = [value for (start, end), numbers in shared.items() for value in (numbers, start, end)]
-    row = connection.execute(query, arguments, binary=True, prepare=False).fetchone()
-    return packed.unpack(row or (), kinds)
-
-
-def _block(
-    connection: Connection,
-    numbers: Sequence[int],
-    window: Window,
-    kinds: Mapping[str, PgType],
-    which: sql.Composable,
-) -> packed.Arrays:
-    """Rows of the window in order, by one query."""
-    sent = {name: kind for name, kind in kinds.items() if len(numbers) != 1 or name != "market_id"}
-    # The plan is made anew each time: one for any market would look into every partition.
-    query = sql.SQL(
-        "SELECT {} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}"
-    ).format(packed.select_list(sent, VALUES[KNOWN:]), which)
-    row = connection.execute(
-        query, [list(numbers), window.start, window.end], binary=True, prepare=False
-    ).fetchone()
-    found = packed.unpack(row or (), sent)
-    if len(numbers) == 1:
-        found["market_id"] = np.full(len(found["open_time"]), numbers[0], dtype=np.int16)
-    return _ordered(found)
-
-
-def _ordered(found: packed.Arrays) -> packed.Arrays:
-    """The rows by market and time."""
-    market, minute = found["market_id"], found["open_time"].astype("datetime64[m]").astype(np.int64)
-    key = sorting_key(market, minute)
-    if (key[1:] > key[:-1]).all():
-        return found
-    order = np.argsort(key)
-    return {name: values[order] for name, values in found.items()}
-
-
-def _long(
-    connection: Connection,
-    numbers: Sequence[int],
-    window: Window,
-    kinds: Mapping[str, PgType],
-    which: sql.Composable,
-) -> packed.Arrays:
-    """The same for many rows: a part at a time, each put in its place at once."""
-    extents = {number: _extent(connection, number, window) for number in numbers}
-    most = sum(extent.count(MINUTE) for extent in extents.values())
-    # Memory that no row fills is never touched, so that the system does not have to find it.
-    whole = {name: np.empty(most, dtype=values.dtype) for name, values in packed.empty(kinds).items()}
-    reached = 0
-    for number, extent in extents.items():
-        for part in extent.split(_PART):
-            block = _block(connection, [number], part, kinds, which)
-            start, reached = reached, reached + len(block["open_time"])
-            for name, values in block.items():
-                whole[name][start:reached] = values
-    return {name: values[:reached] for name, values in whole.items()}
-
-
-def _extent(connection: Connection, number: int, window: Window) -> Window:
-    """The part of the window from the first stored candle to the last."""
-    row = connection.execute(
-        "SELECT min(open_time), max(open_time) FROM candle"
-        " WHERE market_id = %s AND open_time >= %s AND open_time < %s",
-        [number, window.start, window.end],
-        prepare=False,
-    ).fetchone()
-    if row is None or row[0] is None:
-        return Window(window.start, window.start)
-    return Window(row[0], row[1] + MINUTE)
 
 
 def _frame(columns: packed.Arrays) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from vp_pipeline.runtime.processes import MARKER
 from vp_pipeline.storage import embedded
 from vp_pipeline_tests.browsers import chromium
 
-PATIENCE = 600
+PATIENCE = 1500
 
 
 @dataclass(frozen=True)

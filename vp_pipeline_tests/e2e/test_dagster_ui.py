@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from vp_pipeline.storage import artifacts
 from vp_pipeline_tests.e2e.conftest import Running
 
-pytestmark = [pytest.mark.platform, pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.platform, pytest.mark.browser, pytest.mark.timeout(1800)]
 
 SLOW = 60_000
 

@@ -21,7 +21,7 @@ from vp_pipeline_tests.documented import DOCUMENTS, ROOT, commands, elsewhere, p
 from vp_pipeline_tests.e2e.conftest import Running
 from vp_pipeline_tests.operations.test_export import read_csv, read_parquet
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(1800)]
 
 TO_RUN = {page: [line for line in commands(page) if elsewhere(line) is None] for page in DOCUMENTS}
 

@@ -15,6 +15,8 @@ from vp_pipeline.runtime.processes import processes_of
 READY = "now the main job"
 STAYS = "Running until Ctrl-C"
 STOP_SECONDS = 10
+# Several times what the main job takes on a slow machine with other tests beside it.
+PATIENCE = 900
 
 
 class Vp:
@@ -39,7 +41,7 @@ class Vp:
     def printed(self) -> str:
         return self._output.read_text()
 
-    def wait_for(self, text: str, seconds: float = 300) -> None:
+    def wait_for(self, text: str, seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.printed:
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.printed}"
@@ -51,7 +53,7 @@ class Vp:
         lines = [line.split() for line in self.printed.splitlines()]
         return next(line[1] for line in lines if line and line[0] == name)
 
-    def ended(self, seconds: float = 300) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """The exit code, once it ends."""
         return self.process.wait(seconds)
 
