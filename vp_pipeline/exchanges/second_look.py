@@ -1,6 +1,6 @@
 """Which absences in an answer are long enough to be doubted.
 
-Here belongs the arithmetic; asking again is the spot client's affair.
+Here belongs the arithmetic; asking again is the affair of `doubts` and of the futures client.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """One exchange's minute candles of spot markets, through ccxt.
 
 Here belong the shared client, exact-window paging and retries. What differs between exchanges is in
-`traits`; what ccxt gets wrong in `strict`; the work of many exchanges in `spot`.
+`traits`; what ccxt gets wrong in `strict`; what is asked twice in `doubts`; the work of many in `spot`.
 """
 
 import asyncio
@@ -20,21 +20,19 @@ from numpy.typing import NDArray
 from vp_pipeline.exchanges import lean
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.breaker import Breaker
+from vp_pipeline.exchanges.doubts import Doubts
 from vp_pipeline.exchanges.errors import FetchError, from_ccxt
 from vp_pipeline.exchanges.frames import BadCandlesError, Fetched, Row, candles_of, minutes_of, settled
 from vp_pipeline.exchanges.lean import ccxt
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
 from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.patience import USUAL, Patience
-from vp_pipeline.exchanges.second_look import absences, count_in, times_in
 from vp_pipeline.exchanges.strict import Request, Strict, current_request
 from vp_pipeline.exchanges.traits import traits_of
-from vp_pipeline.windows import DAY, EPOCH, MINUTE, Window, floor, from_ms, to_ms
+from vp_pipeline.windows import MINUTE, Window, floor, from_ms, to_ms
 
 # What ccxt's parsers raise over a body of another shape than the exchange's.
 _STUMBLES = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-# How long an exchange that shows no candle of a market is asked again rather than believed.
-RECENT = DAY
 
 
 def supported(exchange: str) -> bool:
@@ -72,14 +70,13 @@ class SpotClient:
         self._symbols = symbols
         self._traits = traits_of(exchange)
         self._patience = patience
-        self._recorded = recorded
         self._lists = lists
         self._pace = pace
         self._file = ListingsFile(cache, exchange, host) if cache is not None else None
         self._breaker = Breaker(cache, exchange, host)
         self._preparing = asyncio.Lock()
         self._listings: Listings | FetchError | None = None
-        self._known: dict[str, datetime] = {}  # by symbol, a final candle that this session has seen
+        self._doubts = Doubts(self._page, self._traits.page, self._oldest, recorded)
         strict = type(exchange, (Strict, lean.client(exchange)), {"extras": self._traits.extras})
         settings = {"enableRateLimit": True, "timeout": round(patience.timeout_seconds * 1000)}
         self._ccxt: Any = strict({**settings, "options": {**self._traits.options}})
@@ -129,7 +126,7 @@ class SpotClient:
                 answered_from = asked_to = page.start
                 continue
             page = Window(max(page.start, served_from), page.end)
-            fetched, answer = await self._whole(symbol, page, market)
+            fetched, answer = await self._doubts.whole(symbol, page, market)
             moment = answer.now
             rows += fetched
             served_from = max(served_from, self._oldest(moment) or served_from)
@@ -159,83 +156,6 @@ class SpotClient:
         await self._prepare(symbol, market)
         rows, answer = await self._page(symbol, window, market)
         return minutes_of(rows, window, answer.now), answer.now
-
-    async def _whole(self, symbol: str, page: Window, market: str) -> tuple[list[Row], Answer]:
-        """Rows of a page and the answer that brought them, what is missing at its ends asked for again.
-
-        A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
-        absence is believed when a request for exactly it brings nothing, and an answer that shows the candle
-        before it shows none in it.
-        """
-        rows, answer = await self._page(symbol, page, market)
-        moment = answer.now
-        final = page.intersect(Window(EPOCH, settled(moment)))
-        oldest = self._oldest(moment)
-        if oldest is not None:
-            final = final.intersect(Window(oldest, max(oldest, final.end)))
-        absent = absences(rows, final)
-        while absent:
-            gap = absent.pop()
-            self._note(symbol, rows, final)
-            found = await self._again(symbol, gap, rows, moment, market)
-            rows += found
-            if count_in(found, gap):  # caught: from here on nothing is too short to be doubted
-                absent += absences(found, gap, least=MINUTE)
-        self._note(symbol, rows, final)
-        return rows, answer
-
-    def _note(self, symbol: str, rows: Sequence[Row], final: Window) -> None:
-        """Keep the newest final candle of this answer as one that is known to be there."""
-        times = times_in(rows, final)
-        if times:
-            self._known[symbol] = from_ms(max(times))
-
-    async def _again(
-        self, symbol: str, gap: Window, rows: Sequence[Row], moment: datetime, market: str
-    ) -> list[Row]:
-        """Rows of the gap, asked for by itself; if there are none, asked for with a known candle too.
-
-        Raises:
-            FetchError: the exchange does not show the candle that is known to be there.
-        """
-        shown, _ = await self._page(symbol, gap, market)
-        if count_in(shown, gap):
-            return shown
-        known = await self._beside(symbol, gap, rows, moment, market)
-        if known is None:
-            return []
-        both = gap.hull(known)
-        shown, _ = await self._page(
-            symbol, both if both.count(MINUTE) <= self._traits.page else known, market
-        )
-        if not count_in(shown, known):
-            reason = f"the exchange no longer shows its candle of {known.start:%Y-%m-%d %H:%M} UTC"
-            raise FetchError(market, reason, retryable=True)
-        return shown
-
-    async def _beside(
-        self, symbol: str, gap: Window, rows: Sequence[Row], moment: datetime, market: str
-    ) -> Window | None:
-        """The minute of the last candle before the gap, or else of one after it; None if neither is known.
-
-        Raises:
-            FetchError: neither is, and the gap is too recent to be from before the market's first candle.
-        """
-        before = Window(gap.start - MINUTE, gap.start)
-        if count_in(rows, before):
-            return before
-        start = gap.start - self._traits.page * MINUTE
-        earlier = Window(min(max(start, self._oldest(moment) or start), gap.start), gap.start)
-        times: list[int] = []
-        if earlier:
-            times = times_in((await self._page(symbol, earlier, market))[0], earlier)
-        known = from_ms(max(times)) if times else self._known.get(symbol)
-        if known is not None:
-            return Window(known, known + MINUTE)
-        if gap.end > moment - RECENT and not self._recorded:
-            reason = f"the exchange shows no candle at all since {start:%Y-%m-%d %H:%M} UTC"
-            raise FetchError(market, f"{reason}: not believed while that is so recent", retryable=True)
-        return None
 
     async def _page(self, symbol: str, page: Window, market: str) -> tuple[list[Row], Answer]:
         """Rows of a page, as far back as they are served, and what else the answer says."""
