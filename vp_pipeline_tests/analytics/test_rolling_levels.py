@@ -4,7 +4,7 @@ import pytest
 
 from vp_pipeline.analytics.history import History
 from vp_pipeline.analytics.price_rows import volume_by_price
-from vp_pipeline.analytics.rolling_levels import ROW, rolling_levels
+from vp_pipeline.analytics.rolling_levels import ROW, _levels, rolling_levels
 from vp_pipeline.analytics.value_area import value_area
 from vp_pipeline_tests.analytics.histories import bars_history
 
@@ -48,3 +48,17 @@ def test_without_volume_there_are_no_levels() -> None:
     history = bars_history()
     still = History(history.returns, history.close, history.high, history.low, history.volume * 0)
     assert np.isnan(rolling_levels(still, "A", 5, 0.7).poc).all()
+
+
+def test_of_two_long_worlds_each_window_is_computed_once() -> None:
+    """What a test for looking ahead comes down to: parts of two worlds, in turn."""
+    days, window = 9000, 20
+    closes = np.exp(np.random.default_rng(3).normal(0, 0.02, (2, days)).cumsum(axis=1))
+    dates = pd.date_range("2001-01-01", periods=days)
+    worlds = [History.of_closes(pd.DataFrame({"A": close}, dates)) for close in closes]
+    for world in worlds:
+        rolling_levels(world, "A", window, 0.7)
+    before = _levels.cache_info().misses
+    for row in (8000, 100, 4000):
+        rolling_levels(worlds[0].until(row, worlds[1]), "A", window, 0.7)
+    assert _levels.cache_info().misses - before == 3 * (window - 1)
