@@ -18,6 +18,7 @@ import psutil
 import psycopg
 import requests
 
+from vp_pipeline.runtime.fork_server import RUN
 from vp_pipeline.runtime.processes import MARKER
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -25,7 +26,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 # What a service's command line holds.
 SERVICES = {
     "PostgreSQL": "postgres",
-    "code server": "dagster._cli api grpc",
+    "code server": "vp_pipeline.runtime.code_server",
     "Dagster webserver": "dagster_webserver",
     "Dagster daemon": "dagster._daemon",
     "site": "vp_pipeline.cli site",
@@ -128,7 +129,7 @@ def watch(processes: Callable[[], list[psutil.Process]], until: "subprocess.Pope
 def watch_worker(code_server: psutil.Process, known: set[int]) -> Worker:
     """What the next new child of the code server uses until it ends, looked at every 20 ms."""
     deadline = time.monotonic() + 60
-    while not (new := [child for child in code_server.children() if _is_run(child, known)]):
+    while not (new := [one for one in code_server.children(recursive=True) if _is_run(one, known)]):
         if time.monotonic() > deadline:
             raise TimeoutError("the code server has not started a process for the run within a minute")
         time.sleep(0.01)
@@ -144,7 +145,7 @@ def watch_worker(code_server: psutil.Process, known: set[int]) -> Worker:
 
 def _is_run(process: psutil.Process, known: set[int]) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return process.pid not in known and "multiprocessing.spawn" in " ".join(process.cmdline())
+        return process.pid not in known and process.name() == RUN
     return False
 
 

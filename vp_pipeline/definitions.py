@@ -7,6 +7,7 @@ from vp_pipeline.settings import load_settings
 
 defs = build_defs(load_settings())
 
-# What is loaded by now stays: nobody need look for garbage in it. A run has not so far, see `runtime.plain`.
+# What is loaded by now stays: nobody need look for garbage in it. Some runs have not so far, see
+# `runtime.code_server`.
 gc.freeze()
 gc.enable()

@@ -42,8 +42,8 @@ def rolling_levels(history: History, symbol: object, days: int, share: float) ->
     return Levels(*np.exp(levels))
 
 
-# A test for looking ahead asks for the same windows again and again, of two worlds in turn: one that holds less
-# than both holds none of them. These are both worlds of five symbols for 17 years.
+# A test for looking ahead asks for the same windows again and again, of two worlds in turn: a memory that has
+# no room for both keeps none of them. This has room for 17 years of five symbols.
 @lru_cache(maxsize=2**16)
 def _levels(window: bytes, share: float) -> tuple[float, float, float]:
     """Logarithms of POC, VAL and VAH of bars of log low, log high and volume; NaN without volume."""

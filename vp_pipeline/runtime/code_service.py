@@ -19,9 +19,7 @@ def main(host: str, port: str) -> None:
     with DagsterInstance.get() as instance:
         for line in settle_interrupted_runs(instance, datetime.now(UTC)):
             print(line, flush=True)
-    module = ["-m", "vp_pipeline.definitions", "-a", "defs", "--location-name", "vp_pipeline"]
-    service = ["-m", "vp_pipeline.runtime.plain", "dagster._cli", "api", "grpc"]
-    command = [sys.executable, *service, *module, "-h", host, "-p", port]
+    command = [sys.executable, "-m", "vp_pipeline.runtime.code_server", host, port]
     os.execv(sys.executable, command)  # noqa: S606  # our own command
 
 

@@ -105,11 +105,7 @@ def commands(options: Options, addresses: Addresses, runs_since: datetime) -> di
     code = str(addresses.code)
     return {
         **({SANDBOX: sandbox} if addresses.sandbox is not None else {}),
-        CODE: [
-            *[*_PYTHON, "vp_pipeline.runtime.plain", "dagster._cli", "api", "grpc"],
-            *["-m", "vp_pipeline.definitions", "-a", "defs", "--location-name", "vp_pipeline"],
-            *["-h", LOOPBACK, "-p", code],
-        ],
+        CODE: [*_PYTHON, "vp_pipeline.runtime.code_server", LOOPBACK, code],
         WEBSERVER: [
             *[*service, code, "dagster_webserver.cli"],
             *["-h", LOOPBACK, "-p", str(addresses.dagster), *_WORKSPACE],

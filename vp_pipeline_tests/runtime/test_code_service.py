@@ -61,7 +61,7 @@ def test_runs_that_were_cut_off_are_ended_first(
         command = serve(monkeypatch, tmp_path)
         assert status_of(instance, made.run_id) == DagsterRunStatus.FAILURE
     assert command[0] == sys.executable
-    assert command[-4:] == ["-h", "127.0.0.1", "-p", "4000"]
+    assert command[-2:] == ["127.0.0.1", "4000"]
 
 
 def test_a_run_that_had_not_begun_is_in_the_queue_again_but_not_for_ever(

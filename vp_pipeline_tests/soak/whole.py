@@ -19,7 +19,7 @@ import psycopg
 import requests
 
 from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, PROFILES_JOB, TICK_JOB, range_tags
-from vp_pipeline.runtime import platform, services
+from vp_pipeline.runtime import fork_server, platform, services
 from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
 from vp_pipeline.runtime.guard import POSTGRES
 from vp_pipeline.runtime.platform import Options, Platform
@@ -44,8 +44,6 @@ _PATIENCE: Final = 180.0
 _FULL_SECONDS: Final = 3.0
 # A run that has not begun by then waits for what else was killed.
 _BEGUN: Final = 8.0
-# The code server starts a run as Python starts any process of another.
-_RUN_WORDS: Final = "spawn_main"
 _STOP = "mutation ($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
 _SCHEDULES = """{
   schedulesOrError(repositorySelector:
@@ -269,7 +267,7 @@ class _Whole:
         while time.monotonic() < deadline:
             for process in processes_of(self._world.home):
                 try:
-                    if _RUN_WORDS in " ".join(process.cmdline()):
+                    if process.name() == fork_server.RUN:
                         return process
                 except psutil.NoSuchProcess:
                     continue  # gone meanwhile
