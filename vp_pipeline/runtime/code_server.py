@@ -46,9 +46,9 @@ def _load() -> None:
     """What the server needs before it answers, and every run before it begins."""
     for module in INSTANCE:
         import_module(module)
-    from vp_pipeline.definitions import defs
-
-    defs.get_repository_def().load_all_definitions()
+    # By its name, as Dagster loads it: what starts processes does not depend on what they run.
+    definitions: Any = import_module(MODULE)
+    definitions.defs.get_repository_def().load_all_definitions()
     colours_again()  # some of what only runs import wants them
     gc.collect()
     gc.freeze()
