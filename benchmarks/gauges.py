@@ -18,8 +18,7 @@ import psutil
 import psycopg
 import requests
 
-from vp_pipeline.runtime.fork_server import RUN
-from vp_pipeline.runtime.processes import MARKER
+from vp_pipeline.runtime.processes import MARKER, is_run
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -145,7 +144,7 @@ def watch_worker(code_server: psutil.Process, known: set[int]) -> Worker:
 
 def _is_run(process: psutil.Process, known: set[int]) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return process.pid not in known and process.name() == RUN
+        return process.pid not in known and is_run(process)
     return False
 
 

@@ -66,8 +66,7 @@ def value_area(rows: PriceRows, share: float = 0.70, rule: Rule = "two-row") -> 
     step = 2 if rule == "two-row" else 1
     size, bottom, top = len(rows.volume), poc, poc + 1  # half-open
     while below[top] - below[bottom] < target:
-        lower = bottom - step if bottom > step else 0
-        higher = min(size, top + step)
+        lower, higher = max(bottom - step, 0), min(top + step, size)
         if rule == "both-sides":
             bottom, top = lower, higher
             continue

@@ -35,14 +35,14 @@ def main(host: str, port: str) -> None:
     """Load the definitions, then serve them."""
     service = without_colours("dagster._cli")
     if fork_server.SUPPORTED:
-        _load()
+        load()
         _fork_runs(fork_server.split_off())
     where = ["-m", MODULE, "-a", "defs", "--location-name", "vp_pipeline"]
     sys.argv = ["dagster", "api", "grpc", *where, "-h", host, "-p", port]
     service.main()
 
 
-def _load() -> None:
+def load() -> None:
     """What the server needs before it answers, and every run before it begins."""
     for module in INSTANCE:
         import_module(module)

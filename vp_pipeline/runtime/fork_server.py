@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import socket
 import sys
+import threading
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -29,7 +30,13 @@ SUPPORTED = sys.platform == "linux" and sys.version_info < (3, 14)
 
 
 def split_off() -> BaseContext:
-    """Fork this process as fork server of the context that is returned; it must have no other thread yet."""
+    """Fork this process as fork server of the context that is returned.
+
+    Raises:
+        RuntimeError: the process has other threads, of which a copy would have none, but all their locks.
+    """
+    if threading.active_count() > 1:
+        raise RuntimeError("the fork server has to be split off before any thread begins")
     resource_tracker.ensure_running()
     listener = socket.socket(socket.AF_UNIX)
     address = str(Path(util.get_temp_dir()) / "runs")  # in a folder of this user alone

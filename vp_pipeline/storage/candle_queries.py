@@ -3,7 +3,8 @@
 Here belongs which rows a query asks for and how many at a time; what is made of them is for `candles`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -12,7 +13,7 @@ from psycopg import sql
 from vp_pipeline.storage import packed
 from vp_pipeline.storage.candle_changes import KNOWN, VALUES, sorting_key
 from vp_pipeline.storage.connection import Connection
-from vp_pipeline.storage.tables import PgType
+from vp_pipeline.storage.tables import CANDLE, PgType
 from vp_pipeline.windows import DAY, MINUTE, Window
 
 # So many rows come by one query: 3 MB. Of more, each query brings a part of one market that stays in the
@@ -26,40 +27,84 @@ Segment = tuple[int, datetime, datetime]
 FINAL = sql.SQL("NOT provisional")
 ANY = sql.SQL("true")
 
-
-def of_window(
-    connection: Connection,
-    numbers: Sequence[int],
-    window: Window,
-    kinds: Mapping[str, PgType],
-    which: sql.Composable,
-) -> packed.Arrays:
-    """Rows of the window, by market and time; `kinds` has both."""
-    if len(numbers) * window.count(MINUTE) <= _AT_ONCE:
-        return _block(connection, numbers, window, kinds, which)
-    return _long(connection, numbers, window, kinds, which)
+_FROM = sql.SQL("FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}")
 
 
-def of_segments(
-    connection: Connection, segments: Sequence[Segment], kinds: Mapping[str, PgType], which: sql.Composable
-) -> packed.Arrays:
-    """Packed columns of the segments' rows, in no certain order, by one query."""
-    if not segments:
-        return packed.empty(kinds)
-    # Markets by stretch of time: those of a tick share one, and each scan is planned by itself.
-    shared: dict[tuple[datetime, datetime], list[int]] = {}
-    for number, start, end in segments:
-        shared.setdefault((start, end), []).append(number)
-    # Numbers and not a join: the planner sees at once which partitions count.
-    scan = sql.SQL(
-        "SELECT {} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}"
-    ).format(sql.SQL(", ").join(map(sql.Identifier, kinds)), which)
-    query = sql.SQL("SELECT {} FROM ({}) AS candle").format(
-        packed.select_list(kinds, VALUES[KNOWN:]), sql.SQL(" UNION ALL ").join([scan] * len(shared))
-    )
-    arguments = [value for (start, end), numbers in shared.items() for value in (numbers, start, end)]
-    row = connection.execute(query, arguments, binary=True, prepare=False).fetchone()
-    return packed.unpack(row or (), kinds)
+@dataclass(frozen=True)
+class Wanted:
+    """Columns of the rows of which `which` holds; `kinds` are their types, the key's among them.
+
+    No query is prepared: a plan for any market and time would look into every partition.
+    """
+
+    connection: Connection
+    kinds: Mapping[str, PgType]
+    which: sql.Composable
+
+    @classmethod
+    def named(
+        cls, connection: Connection, names: Iterable[str] = (), which: sql.Composable = FINAL
+    ) -> "Wanted":
+        """The table's columns of these names and those of its key, of final rows if not told otherwise."""
+        kinds = {name: CANDLE.columns[name] for name in dict.fromkeys([*CANDLE.key, *names])}
+        return cls(connection, kinds, which)
+
+    def of_window(self, numbers: Sequence[int], window: Window) -> packed.Arrays:
+        """Rows of some markets within a window, by market and time."""
+        if len(numbers) * window.count(MINUTE) <= _AT_ONCE:
+            return self._block(numbers, window)
+        return self._long(numbers, window)
+
+    def of_segments(self, segments: Sequence[Segment]) -> packed.Arrays:
+        """Rows of all segments, in no certain order, by one query."""
+        if not segments:
+            return packed.empty(self.kinds)
+        # Markets by stretch of time: those of a tick share one, and each scan is planned by itself.
+        shared: dict[tuple[datetime, datetime], list[int]] = {}
+        for number, start, end in segments:
+            shared.setdefault((start, end), []).append(number)
+        # Numbers and not a join: the planner sees at once which partitions count.
+        columns = sql.SQL(", ").join(map(sql.Identifier, self.kinds))
+        scan = sql.SQL("SELECT {} {}").format(columns, _FROM.format(self.which))
+        query = sql.SQL("SELECT {} FROM ({}) AS candle").format(
+            packed.select_list(self.kinds, VALUES[KNOWN:]), sql.SQL(" UNION ALL ").join([scan] * len(shared))
+        )
+        arguments = [value for (start, end), numbers in shared.items() for value in (numbers, start, end)]
+        return self._packed(query, arguments, self.kinds)
+
+    def _block(self, numbers: Sequence[int], window: Window) -> packed.Arrays:
+        """Rows of the window in order, by one query."""
+        sent = {name: kind for name, kind in self.kinds.items() if len(numbers) != 1 or name != "market_id"}
+        query = sql.SQL("SELECT {} {}").format(
+            packed.select_list(sent, VALUES[KNOWN:]), _FROM.format(self.which)
+        )
+        found = self._packed(query, [list(numbers), window.start, window.end], sent)
+        if len(numbers) == 1:
+            found["market_id"] = np.full(len(found["open_time"]), numbers[0], dtype=np.int16)
+        return ordered(found)
+
+    def _long(self, numbers: Sequence[int], window: Window) -> packed.Arrays:
+        """The same for many rows: a part at a time, each put in its place at once."""
+        extents = {number: extent_of(self.connection, number, window) for number in numbers}
+        most = sum(extent.count(MINUTE) for extent in extents.values())
+        # Memory that no row fills is never touched, so that the system does not have to find it.
+        whole = {
+            name: np.empty(most, dtype=values.dtype) for name, values in packed.empty(self.kinds).items()
+        }
+        reached = 0
+        for number, extent in extents.items():
+            for part in extent.split(_PART):
+                block = self._block([number], part)
+                start, reached = reached, reached + len(block["open_time"])
+                for name, values in block.items():
+                    whole[name][start:reached] = values
+        return {name: values[:reached] for name, values in whole.items()}
+
+    def _packed(
+        self, query: sql.Composed, arguments: Sequence[object], kinds: Mapping[str, PgType]
+    ) -> packed.Arrays:
+        row = self.connection.execute(query, arguments, binary=True, prepare=False).fetchone()
+        return packed.unpack(row or (), kinds)
 
 
 def hulls_of(windows: Sequence[tuple[int, Window]]) -> list[Segment]:
@@ -95,47 +140,3 @@ def extent_of(connection: Connection, number: int, window: Window) -> Window:
     if row is None or row[0] is None:
         return Window(window.start, window.start)
     return Window(row[0], row[1] + MINUTE)
-
-
-def _block(
-    connection: Connection,
-    numbers: Sequence[int],
-    window: Window,
-    kinds: Mapping[str, PgType],
-    which: sql.Composable,
-) -> packed.Arrays:
-    """Rows of the window in order, by one query."""
-    sent = {name: kind for name, kind in kinds.items() if len(numbers) != 1 or name != "market_id"}
-    # The plan is made anew each time: one for any market would look into every partition.
-    query = sql.SQL(
-        "SELECT {} FROM candle WHERE market_id = ANY(%s) AND open_time >= %s AND open_time < %s AND {}"
-    ).format(packed.select_list(sent, VALUES[KNOWN:]), which)
-    row = connection.execute(
-        query, [list(numbers), window.start, window.end], binary=True, prepare=False
-    ).fetchone()
-    found = packed.unpack(row or (), sent)
-    if len(numbers) == 1:
-        found["market_id"] = np.full(len(found["open_time"]), numbers[0], dtype=np.int16)
-    return ordered(found)
-
-
-def _long(
-    connection: Connection,
-    numbers: Sequence[int],
-    window: Window,
-    kinds: Mapping[str, PgType],
-    which: sql.Composable,
-) -> packed.Arrays:
-    """The same for many rows: a part at a time, each put in its place at once."""
-    extents = {number: extent_of(connection, number, window) for number in numbers}
-    most = sum(extent.count(MINUTE) for extent in extents.values())
-    # Memory that no row fills is never touched, so that the system does not have to find it.
-    whole = {name: np.empty(most, dtype=values.dtype) for name, values in packed.empty(kinds).items()}
-    reached = 0
-    for number, extent in extents.items():
-        for part in extent.split(_PART):
-            block = _block(connection, [number], part, kinds, which)
-            start, reached = reached, reached + len(block["open_time"])
-            for name, values in block.items():
-                whole[name][start:reached] = values
-    return {name: values[:reached] for name, values in whole.items()}

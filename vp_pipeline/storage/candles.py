@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from vp_pipeline.storage import candle_copy, candle_queries, packed
+from vp_pipeline.storage import candle_copy, packed
 from vp_pipeline.storage.candle_changes import (
     CLOSE,
     VALUES,
@@ -24,9 +24,10 @@ from vp_pipeline.storage.candle_changes import (
     per_market,
 )
 from vp_pipeline.storage.candle_frames import minutes_of
+from vp_pipeline.storage.candle_queries import ANY, FINAL, Segment, Wanted, extent_of, hulls_of, ordered
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.markets import lock
-from vp_pipeline.storage.tables import CANDLE, PgType
+from vp_pipeline.storage.tables import CANDLE
 from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window
 
 BLOCK = 30 * DAY
@@ -93,10 +94,8 @@ def read(
     Columns are those of the table `candle`, or those named, in that order; NaN where nothing is known.
     """
     names = list(columns or CANDLE.columns)
-    kinds = {name: CANDLE.columns[name] for name in dict.fromkeys([*CANDLE.key, *names])}
-    numbers = sorted(set(market_ids))
-    which = candle_queries.ANY if provisional else candle_queries.FINAL
-    found = candle_queries.of_window(connection, numbers, window, kinds, which)
+    wanted = Wanted.named(connection, names, ANY if provisional else FINAL)
+    found = wanted.of_window(sorted(set(market_ids)), window)
     return _frame({name: found[name] for name in names})
 
 
@@ -104,11 +103,8 @@ def read_windows(
     connection: Connection, market_ids: Sequence[int], windows: Sequence[Window], columns: Sequence[str]
 ) -> pd.DataFrame:
     """Final candles within any of some short windows, as `read` gives them, by one query."""
-    kinds = {name: CANDLE.columns[name] for name in dict.fromkeys([*CANDLE.key, *columns])}
-    segments = candle_queries.hulls_of([(number, window) for number in market_ids for window in windows])
-    found = candle_queries.ordered(
-        candle_queries.of_segments(connection, segments, kinds, candle_queries.FINAL)
-    )
+    segments = hulls_of([(number, window) for number in market_ids for window in windows])
+    found = ordered(Wanted.named(connection, columns).of_segments(segments))
     return _frame({name: found[name] for name in columns})
 
 
@@ -120,7 +116,7 @@ def read_blocks(
     columns: Sequence[str] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Final candles of one market, `block` at a time, so that years need no more memory than a block."""
-    for part in candle_queries.extent_of(connection, market_id, window).split(block):
+    for part in extent_of(connection, market_id, window).split(block):
         frame = read(connection, [market_id], part, columns)
         if len(frame):
             yield frame
@@ -138,17 +134,14 @@ def newest(connection: Connection, market_ids: Sequence[int]) -> dict[int, datet
 
 def final_minutes(connection: Connection, windows: Sequence[tuple[int, Window]]) -> dict[int, Times]:
     """By market, open times of its stored final candles within its windows, ascending, UTC."""
-    kinds: dict[str, PgType] = {name: CANDLE.columns[name] for name in CANDLE.key}
-    found = candle_queries.of_segments(
-        connection, candle_queries.hulls_of(windows), kinds, candle_queries.FINAL
-    )
+    found = Wanted.named(connection).of_segments(hulls_of(windows))
     numbers = {number for number, _ in windows}
     return {number: np.sort(found["open_time"][found["market_id"] == number]) for number in numbers}
 
 
-def _segments(new: Minutes) -> list[candle_queries.Segment]:
+def _segments(new: Minutes) -> list[Segment]:
     """The stretches of time, by market, whose stored rows are to be compared."""
-    found: list[candle_queries.Segment] = []
+    found: list[Segment] = []
     for number in np.unique(new.market).tolist():
         minute = new.minute[new.market == number]
         breaks = np.flatnonzero(np.diff(minute) > _APART) + 1
@@ -157,9 +150,9 @@ def _segments(new: Minutes) -> list[candle_queries.Segment]:
     return found
 
 
-def _stored(connection: Connection, segments: Sequence[candle_queries.Segment]) -> Minutes:
+def _stored(connection: Connection, segments: Sequence[Segment]) -> Minutes:
     """All rows of the segments."""
-    found = candle_queries.of_segments(connection, segments, CANDLE.columns, candle_queries.ANY)
+    found = Wanted.named(connection, CANDLE.columns, ANY).of_segments(segments)
     values = np.empty((len(found["open_time"]), len(VALUES)))
     for column, name in enumerate(VALUES):
         values[:, column] = found.pop(name)

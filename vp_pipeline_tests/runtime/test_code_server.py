@@ -47,7 +47,7 @@ def begin(target, *arguments):
 
 if __name__ == "__main__":
     without_colours("dagster._cli")
-    code_server._load()
+    code_server.load()
     context = fork_server.split_off()
 """
 LOOK = """\
@@ -80,11 +80,40 @@ ORPHANS = """\
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
-pytestmark = pytest.mark.skipif(not fork_server.SUPPORTED, reason="runs are not forked here")
+# What Python does in a process that a server begins anew.
+ANEW = """\
+import gc
+import runpy
+
+runpy.run_module("vp_pipeline.runtime.code_server", run_name="__mp_main__", alter_sys=True)
+print(gc.isenabled())
+import vp_pipeline.definitions
+print(gc.isenabled(), gc.get_freeze_count() > 100_000)
+"""
+SERVED = """\
+import gc
+import sys
+
+from dagster._grpc.server import DagsterApiServer
+
+from vp_pipeline.runtime import code_server, fork_server
+
+class Service:
+    def main():
+        same = DagsterApiServer.__init__ is before
+        print(sys.argv[-4:], gc.isenabled(), same, code_server.MODULE in sys.modules)
+
+before = DagsterApiServer.__init__
+code_server.without_colours = lambda module: Service
+fork_server.SUPPORTED = False
+code_server.main("127.0.0.1", "4000")
+"""
+
+forked = pytest.mark.skipif(not fork_server.SUPPORTED, reason="runs are not forked here")
 
 
 def printed(tmp_path: Path, program: str, status: int = 0) -> list[str]:
-    (tmp_path / "probe.py").write_text(LOOKS + program)
+    (tmp_path / "probe.py").write_text(program)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("VP_")}
     environment |= {"VP_HOME": str(tmp_path), "PYTHONPATH": f"{tmp_path}{os.pathsep}{REPOSITORY}"}
     environment |= {"VP_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
@@ -96,22 +125,44 @@ def printed(tmp_path: Path, program: str, status: int = 0) -> list[str]:
     return output.read_text().splitlines()
 
 
+@forked
 def test_a_run_finds_everything_loaded_and_can_import_the_rest(tmp_path: Path) -> None:
-    assert printed(tmp_path, LOOK) == ["vp-run vp-fork-server True True rich pygments True", "3"]
+    assert printed(tmp_path, LOOKS + LOOK) == ["vp-run vp-fork-server True True rich pygments True", "3"]
 
 
+@forked
 def test_a_run_that_is_killed_is_told_to_its_server(tmp_path: Path) -> None:
-    assert printed(tmp_path, KILLED_RUN) == ["-9"]
+    assert printed(tmp_path, LOOKS + KILLED_RUN) == ["-9"]
 
 
+@forked
 def test_without_its_fork_server_a_run_begins_as_any_process_of_pythons(tmp_path: Path) -> None:
-    assert printed(tmp_path, KILLED_SERVER) == ["False", "3"]
+    assert printed(tmp_path, LOOKS + KILLED_SERVER) == ["False", "3"]
 
 
+@forked
 def test_a_run_outlives_its_server_and_the_fork_server_waits_for_it(tmp_path: Path) -> None:
     """As before: who ends the platform ends the runs too."""
-    (line,) = printed(tmp_path, ORPHANS, status=-9)
+    (line,) = printed(tmp_path, LOOKS + ORPHANS, status=-9)
     run, server = (psutil.Process(int(pid)) for pid in line.split())
     assert server.name() == fork_server.FORK_SERVER
     run.kill()
     server.wait(10)
+
+
+def test_a_run_that_is_begun_anew_imports_without_looking_for_garbage(tmp_path: Path) -> None:
+    assert printed(tmp_path, ANEW) == ["False", "True True"]
+
+
+def test_where_nothing_is_forked_dagster_serves_as_it_does_by_itself(tmp_path: Path) -> None:
+    (line,) = printed(tmp_path, SERVED)
+    assert line == "['-h', '127.0.0.1', '-p', '4000'] True True False"
+
+
+def test_a_process_with_threads_is_not_split_off(tmp_path: Path) -> None:
+    program = (
+        "import threading, time\nfrom vp_pipeline.runtime import fork_server\n"
+        "threading.Thread(target=time.sleep, args=[1]).start()\n"
+        "try:\n    fork_server.split_off()\nexcept RuntimeError as error:\n    print(error)\n"
+    )
+    assert printed(tmp_path, program) == ["the fork server has to be split off before any thread begins"]

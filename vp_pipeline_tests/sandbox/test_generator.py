@@ -214,13 +214,19 @@ def test_takers_buy_about_half(source: GeneratedSource) -> None:
     assert 0.03 < share.std() < 0.25
 
 
-def test_years_of_daily_futures_bars_are_made_once() -> None:
+def test_years_of_daily_futures_bars_come_quickly() -> None:
     source = GeneratedSource(seed=11)
     start = int(datetime(2021, 1, 1, tzinfo=UTC).timestamp()) * 1000
     began = time.process_time()
     bars = [source.candles(one, DAY_MS, start, TODAY_MS, NOW_MS) for one in source.markets(FUTURES)[:5]]
     cold = time.process_time() - began
     assert all(len(block) == (TODAY_MS - start) // DAY_MS for block in bars)
+    # Of what this machine takes for as many days of minutes, one after the other, half on average.
+    month, other = TODAY_MS - 30 * DAY_MS, GeneratedSource(seed=11)
+    began = time.process_time()
+    other.candles(other.markets(FUTURES)[0], MINUTE_MS, month, TODAY_MS, NOW_MS)
+    a_day = (time.process_time() - began) / 30
+    assert cold < 2 * a_day * sum(map(len, bars))
     began = time.process_time()
     for one in source.markets(FUTURES)[:5]:
         source.candles(one, DAY_MS, start, TODAY_MS, NOW_MS)

@@ -19,11 +19,11 @@ import psycopg
 import requests
 
 from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, PROFILES_JOB, TICK_JOB, range_tags
-from vp_pipeline.runtime import fork_server, platform, services
+from vp_pipeline.runtime import platform, services
 from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
 from vp_pipeline.runtime.guard import POSTGRES
 from vp_pipeline.runtime.platform import Options, Platform
-from vp_pipeline.runtime.processes import processes_of
+from vp_pipeline.runtime.processes import is_run, processes_of
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import embedded
@@ -267,7 +267,7 @@ class _Whole:
         while time.monotonic() < deadline:
             for process in processes_of(self._world.home):
                 try:
-                    if process.name() == fork_server.RUN:
+                    if is_run(process):
                         return process
                 except psutil.NoSuchProcess:
                     continue  # gone meanwhile
