@@ -61,6 +61,7 @@ BENCHMARKS = (
         "--rows 100000 --runs 1",
         script="whole_tick",
     ),
+    Benchmark("run_start", "Starting a run", "", "--runs 1"),
     Benchmark(
         "history_peer", "History against freqtrade, without Dagster's runs", "", "--archive-months 1 --runs 1"
     ),

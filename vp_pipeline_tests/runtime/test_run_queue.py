@@ -3,9 +3,12 @@
 from pathlib import Path
 from unittest.mock import sentinel
 
-from dagster import DagsterInstance, DagsterRun, SubmitRunContext
+import pytest
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, SubmitRunContext
 
-# The choice of Dagster's daemon, without the daemon.
+# What is Dagster's daemon to choose and to hand on, without the daemon.
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
@@ -57,3 +60,29 @@ def test_months_that_workers_load_stand_beside_one_run_of_this_machine(
         assert chosen(instance, by_hand, tick) == [0]
         assert chosen(instance, there, tick, there, by_hand, there) == [0, 1, 2, 4]
         assert chosen(instance, *[there] * 20) == list(range(16))
+
+
+def test_a_code_server_that_is_away_fails_no_run(
+    postgres_server: embedded.EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is started again, a run that was handed to it goes back into the queue, and waits a moment."""
+    asked = []
+
+    def away(_: object, context: LaunchRunContext) -> None:
+        asked.append(context.dagster_run.run_id)
+        raise DagsterUserCodeUnreachableError("the code server is away")
+
+    monkeypatch.setattr(DefaultRunLauncher, "launch_run", away)
+    with instance_on(postgres_server.url("run_queue_away"), tmp_path) as instance:
+        queue = instance.run_coordinator
+        assert queue is not None
+        run = instance.add_run(DagsterRun("any", remote_job_origin=RemoteJobOrigin(REPOSITORY, "any")))
+        queue.submit_run(SubmitRunContext(run, sentinel.workspace))
+        daemon, workspace = QueuedRunCoordinatorDaemon(interval_seconds=1), sentinel.workspace
+        limits = instance.get_concurrency_config()
+        for moment in (0, 1, 20):
+            daemon._dequeue_run(instance, workspace, run, limits, fixed_iteration_time=moment or 0.1)
+        found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == DagsterRunStatus.QUEUED
+    assert asked == [run.run_id] * 2  # not in the ten seconds after it was away
