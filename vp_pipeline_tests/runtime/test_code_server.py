@@ -64,7 +64,10 @@ KILLED_RUN = """\
     print(run.exitcode, flush=True)
 """
 KILLED_SERVER = """\
-    server, = (child for child in psutil.Process().children() if child.name() == fork_server.FORK_SERVER)
+    named = []
+    while not named:  # it has just begun
+        named = [one for one in psutil.Process().children() if one.name() == fork_server.FORK_SERVER]
+    server, = named
     server.kill()
     while server.status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
