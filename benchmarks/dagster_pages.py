@@ -31,6 +31,7 @@ from playwright.sync_api import BrowserContext, Playwright, Request, sync_playwr
 from playwright.sync_api import Page as Tab
 
 from vp_pipeline.runtime.ports import LOOPBACK, listens, taken
+from vp_pipeline.runtime.processes import MARKER
 from vp_pipeline.runtime.services import ROOT
 from vp_pipeline.upkeep.servers import plain
 from vp_pipeline_tests.browsers import ARGUMENTS
@@ -178,11 +179,11 @@ def forget(environment: Mapping[str, str]) -> None:
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """What the webserver of the platform in this folder was given."""
+    """What the services of Dagster of the platform in this folder were given."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             given = process.environ()
-            if given.get("VP_HOME") == str(home) and "dagster_webserver.cli" in process.cmdline():
+            if given.get(MARKER) == str(home) and "VP_DAGSTER_DATABASE_URL" in given:
                 return given
     raise RuntimeError(f"no platform runs in {home}")
 

@@ -118,7 +118,12 @@ def memory(home: str) -> Rows:
         for name, one in services.items()
     ]
     total = sum(one.pss for one in services.values()), sum(one.rss for one in services.values())
-    return [*lines, ("idle memory, all", f"{total[0] / 1e6:.0f} MB ({total[1] / 1e6:.0f} MB)")]
+    dagsters = sum(one.pss for name, one in services.items() if name in gauges.DAGSTERS)
+    return [
+        *lines,
+        ("idle memory, what imports Dagster", f"{dagsters / 1e6:.0f} MB"),
+        ("idle memory, all", f"{total[0] / 1e6:.0f} MB ({total[1] / 1e6:.0f} MB)"),
+    ]
 
 
 def documents(site: str, server: embedded.EmbeddedPostgres) -> Rows:

@@ -22,17 +22,19 @@ from vp_pipeline.runtime.processes import MARKER, is_run
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# What a service's command line holds.
+# What a service's command line holds, of those that import Dagster with a zygote and without one.
 SERVICES = {
     "PostgreSQL": "postgres",
-    "code server": "vp_pipeline.runtime.code_server",
-    "Dagster webserver": "dagster_webserver",
-    "Dagster daemon": "dagster._daemon",
+    "code server": "vp code-server|vp_pipeline.runtime.code_server",
+    "Dagster webserver": "vp dagster-webserver|dagster_webserver.cli",
+    "Dagster daemon": "vp dagster-daemon|dagster._daemon.cli",
     "site": "vp_pipeline.cli site",
     "poller": "vp_pipeline.cli poll",
     "sandbox exchanges": "vp_pipeline.cli sandbox",
     "supervisor": "vp_pipeline.cli demo",
 }
+DAGSTERS = ("code server", "Dagster webserver", "Dagster daemon")
+"""Those that import Dagster."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def named(processes: Iterable[psutil.Process], service: str) -> psutil.Process:
     own = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):  # ended since
-            if SERVICES[service] in " ".join(process.cmdline()):
+            if re.search(SERVICES[service], " ".join(process.cmdline())):
                 own.append(process)
     return min(own, key=lambda process: process.create_time())
 
@@ -101,7 +103,7 @@ def _service_of(process: psutil.Process) -> str:
     for one in [process, *process.parents()]:
         command = " ".join([one.name(), *one.cmdline()])
         for name, mark in SERVICES.items():
-            if mark in command:
+            if re.search(mark, command):
                 return name
     return "other"
 

@@ -16,16 +16,9 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from vp_pipeline.runtime import fork_server
-from vp_pipeline.runtime.plain import colours_again, without_colours
+from vp_pipeline.runtime.plain import colours_again, import_shared, without_colours
 
 MODULE = "vp_pipeline.definitions"
-# What `dagster.yaml` names.
-INSTANCE = (
-    "dagster_postgres.run_storage",
-    "dagster_postgres.schedule_storage",
-    "vp_pipeline.runtime.run_queue",
-    "vp_pipeline.storage.event_log",
-)
 
 if __name__ == "__mp_main__":  # a run's process
     gc.disable()
@@ -44,8 +37,7 @@ def main(host: str, port: str) -> None:
 
 def load() -> None:
     """What the server needs before it answers, and every run before it begins."""
-    for module in INSTANCE:
-        import_module(module)
+    import_shared()
     # By its name, as Dagster loads it: what starts processes does not depend on what they run.
     definitions: Any = import_module(MODULE)
     definitions.defs.get_repository_def().load_all_definitions()

@@ -103,7 +103,7 @@ class Guard:
         self.mended += 1
         try:
             self._start_again({name, *TAKES_ALONG.get(name, ())})
-        except (EmbeddedPostgresError, OSError) as error:
+        except (EmbeddedPostgresError, StartError, OSError) as error:
             # It counts as one more end: told here, tried again after the next delay.
             self._tell(str(error))
 
@@ -116,9 +116,10 @@ class Guard:
             self._postmaster = _postmaster(self._postgres.folder)
         if services.CODE in names:
             self._runs_since = datetime.now(UTC)
-        for name, command in self._commands(self._runs_since).items():
-            if name in names:
-                self._processes.start(name, command)
+        with self._processes.sharing(services.DAGSTERS):
+            for name, command in self._commands(self._runs_since).items():
+                if name in names:
+                    self._processes.start(name, command)
 
 
 def _postmaster(folder: Path) -> psutil.Process | None:

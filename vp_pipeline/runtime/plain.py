@@ -1,8 +1,8 @@
 """A service of Dagster without what colours a terminal: `python -m vp_pipeline.runtime.plain MODULE ARG...`.
 
 Dagster imports structlog and mako, which import rich and pygments if these are there: 7 MB of every
-service, and none of them writes to a terminal. Here belongs doing without them; what services there are is
-in `services`.
+service, and none of them writes to a terminal. Here belongs doing without them, and what every
+service imports; what services there are is in `services`.
 """
 
 import sys
@@ -10,6 +10,15 @@ from importlib import import_module
 from types import ModuleType
 
 COLOURS = ("rich", "pygments")
+# How services speak with the code server, and what `dagster.yaml` names.
+_SHARED = (
+    "dagster._grpc.client",
+    "dagster._grpc.server",
+    "dagster_postgres.run_storage",
+    "dagster_postgres.schedule_storage",
+    "vp_pipeline.runtime.run_queue",
+    "vp_pipeline.storage.event_log",
+)
 
 
 def without_colours(module: str) -> ModuleType:
@@ -17,6 +26,12 @@ def without_colours(module: str) -> ModuleType:
     for name in COLOURS:
         sys.modules[name] = None  # type: ignore[assignment]  # importing it is an ImportError then
     return import_module(module)
+
+
+def import_shared() -> None:
+    """What every service of Dagster imports sooner or later."""
+    for module in _SHARED:
+        import_module(module)
 
 
 def colours_again() -> None:

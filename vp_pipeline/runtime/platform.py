@@ -88,6 +88,25 @@ def _start(
     """Start the processes, those first that take longest, and prepare the databases meanwhile."""
     commands = services.commands(options, addresses, datetime.now(UTC))
     services.make_dagster_home(home)
+    with processes.sharing(services.DAGSTERS):
+        _start_all(options, postgres, processes, commands)
+    ready = {
+        services.CODE: lambda: ports.listens(addresses.code),
+        services.WEBSERVER: lambda: _answers(f"{addresses.dagster_url}/server_info"),
+        services.SITE: lambda: _answers(f"{addresses.site_url}/healthz"),
+    }
+    if addresses.sandbox is not None:
+        sandbox = addresses.sandbox
+        ready[services.SANDBOX] = lambda: ports.listens(sandbox)
+    processes.wait(ready)
+
+
+def _start_all(
+    options: Options,
+    postgres: embedded.EmbeddedPostgres,
+    processes: Processes,
+    commands: dict[str, list[str]],
+) -> None:
     try:
         roles.create(postgres.url("postgres"), {})
         for name in (services.CODE, services.SANDBOX):
@@ -110,15 +129,6 @@ def _start(
         ) from error
     for name, command in commands.items():
         processes.start(name, command)
-    ready = {
-        services.CODE: lambda: ports.listens(addresses.code),
-        services.WEBSERVER: lambda: _answers(f"{addresses.dagster_url}/server_info"),
-        services.SITE: lambda: _answers(f"{addresses.site_url}/healthz"),
-    }
-    if addresses.sandbox is not None:
-        sandbox = addresses.sandbox
-        ready[services.SANDBOX] = lambda: ports.listens(sandbox)
-    processes.wait(ready)
 
 
 @contextmanager

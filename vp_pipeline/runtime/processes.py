@@ -1,24 +1,31 @@
 """Child processes: started with a log file, waited for, and ended so that none is left behind.
 
-Here belongs what holds for any child. Which children the platform has is in `platform`.
+Here belongs what holds for any child. Which children the platform has is in `services`.
 """
 
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import psutil
 
+from vp_pipeline.runtime import zygote
 from vp_pipeline.runtime.fork_server import RUN
+from vp_pipeline.runtime.forked import Forked, Zygote
 
 # Every child carries the folder of its platform here, and so do the processes it starts in turn:
 # what a killed supervisor left running is found by it.
 MARKER = "VP_CHILD_OF"
+# How a command begins that a zygote can fork.
+MODULE = [sys.executable, "-m"]
 # All is over within 10 seconds: this, as much as `_KILL_SECONDS` after it, and the database's stop.
 GRACE_SECONDS = 5.0
 # Of that, for the one that is ended before the others.
@@ -37,7 +44,7 @@ class Child:
     """One running child."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     log: Path
 
     @property
@@ -55,26 +62,72 @@ class Processes:
     differing: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     children: dict[str, Child] = field(default_factory=dict)
 
+    _zygote: Zygote | None = field(default=None, init=False)
+    _forked: Collection[str] = field(default=(), init=False)
+
+    @contextmanager
+    def sharing(self, names: Collection[str]) -> Iterator[None]:
+        """Have those of `names` that are started in the block share their imports, where the system can.
+
+        Their commands begin with `MODULE`. They are children like any other when the block is left.
+
+        Raises:
+            StartError: they could not be forked.
+        """
+        if not zygote.SUPPORTED:
+            yield
+            return
+        self._zygote, self._forked = Zygote(self._begin_zygote), names
+        try:
+            yield
+            if not self._zygote.adopt():
+                log = self._log("zygote")
+                raise StartError(f"the zygote ended early; the end of its log {log}:\n{_tail(log)}")
+        finally:
+            self._zygote.close()
+            self._zygote, self._forked = None, ()
+
     def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a child in a session of its own, so that Ctrl-C reaches us alone and we decide the order."""
-        log = self.home / "logs" / f"{name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        variables = {**self.environment, **self.differing.get(name, {}), MARKER: str(self.home)}
-        if log.exists():
-            log.replace(log.with_suffix(".previous.log"))
-        # Appending: after a log was shortened, the next line comes first.
-        with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603  # our own commands
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={key: value for key, value in variables.items() if value is not None},
-                start_new_session=True,
-            )
-        child = Child(name, process, log)
+        process: subprocess.Popen[bytes] | Forked
+        with self._new_log(name) as output:
+            if self._zygote is not None and name in self._forked:
+                module, *arguments = command[len(MODULE) :]
+                process = self._zygote.fork(name, module, arguments, output)
+            else:
+                process = self._spawn(name, command, output)
+        child = Child(name, process, self._log(name))
         self.children[name] = child
         return child
+
+    def _begin_zygote(self, command: list[str], descriptor: int) -> "subprocess.Popen[bytes]":
+        with self._new_log("zygote") as output:
+            return self._spawn("zygote", command, output, [descriptor])
+
+    def _spawn(
+        self, name: str, command: Sequence[str], output: IO[bytes], descriptors: Sequence[int] = ()
+    ) -> "subprocess.Popen[bytes]":
+        variables = {**self.environment, **self.differing.get(name, {}), MARKER: str(self.home)}
+        return subprocess.Popen(  # noqa: S603  # our own commands
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={key: value for key, value in variables.items() if value is not None},
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self.home / "logs" / f"{name}.log"
+
+    def _new_log(self, name: str) -> IO[bytes]:
+        """Appending: after a log was shortened, the next line comes first."""
+        log = self._log(name)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists():
+            log.replace(log.with_suffix(".previous.log"))
+        return log.open("ab")
 
     def shorten_logs(self, limit: int = LOG_LIMIT) -> None:
         """Move what is in a log of more than `limit` bytes to the previous one, and begin it anew."""
@@ -104,9 +157,10 @@ class Processes:
     def end(self, name: str) -> None:
         """End one child now, with all that it has started."""
         child = self.children[name]
+        session = child.process.pid
         # The session's processes: a child that has ended may have left some.
         for process in psutil.process_iter():
-            if child_of(process) == str(self.home) and _session(process.pid) == child.process.pid:
+            if session and child_of(process) == str(self.home) and _session(process.pid) == session:
                 process.kill()
         child.process.wait()
 

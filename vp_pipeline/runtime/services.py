@@ -5,7 +5,6 @@ Here belongs what each process is told. Starting and stopping them is in `platfo
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from vp_pipeline.catalog import SHIPPED
 from vp_pipeline.runtime.ports import LOOPBACK
+from vp_pipeline.runtime.processes import MODULE
 from vp_pipeline.settings import Source
 from vp_pipeline.storage.embedded import EmbeddedPostgres
 from vp_pipeline.storage.roles import READER, WRITER
@@ -20,7 +20,8 @@ from vp_pipeline.storage.roles import READER, WRITER
 ROOT = Path(__file__).resolve().parent.parent.parent
 SANDBOX, CODE, SITE, POLLER = "sandbox", "code-server", "site", "poller"
 WEBSERVER, DAEMON = "dagster-webserver", "dagster-daemon"
-_PYTHON = [sys.executable, "-m"]
+DAGSTERS = frozenset({CODE, WEBSERVER, DAEMON})
+"""Those that import Dagster."""
 _WORKSPACE = ["-w", str(ROOT / "workspace.yaml")]
 
 
@@ -98,20 +99,20 @@ def differing(postgres: EmbeddedPostgres) -> dict[str, dict[str, str | None]]:
 
 def commands(options: Options, addresses: Addresses, runs_since: datetime) -> dict[str, list[str]]:
     """The command line of each process, in order of start. Runs older than `runs_since` were cut off."""
-    sandbox = [*_PYTHON, "vp_pipeline.cli", "sandbox", "--port", str(addresses.sandbox)]
+    sandbox = [*MODULE, "vp_pipeline.cli", "sandbox", "--port", str(addresses.sandbox)]
     if options.replay is not None:
         sandbox += ["--replay", str(options.replay)]
-    service = [*_PYTHON, "vp_pipeline.runtime.dagster_service"]
+    service = [*MODULE, "vp_pipeline.runtime.dagster_service"]
     code = str(addresses.code)
     return {
         **({SANDBOX: sandbox} if addresses.sandbox is not None else {}),
-        CODE: [*_PYTHON, "vp_pipeline.runtime.code_server", LOOPBACK, code],
+        CODE: [*MODULE, "vp_pipeline.runtime.code_server", LOOPBACK, code],
         WEBSERVER: [
             *[*service, code, "dagster_webserver.cli"],
             *["-h", LOOPBACK, "-p", str(addresses.dagster), *_WORKSPACE],
         ],
-        SITE: [*_PYTHON, "vp_pipeline.cli", "site", "--port", str(addresses.site)],
-        **({POLLER: [*_PYTHON, "vp_pipeline.cli", "poll"]} if options.polls and not options.replay else {}),
+        SITE: [*MODULE, "vp_pipeline.cli", "site", "--port", str(addresses.site)],
+        **({POLLER: [*MODULE, "vp_pipeline.cli", "poll"]} if options.polls and not options.replay else {}),
         DAEMON: [
             *[*service, "--end-runs-before", runs_since.isoformat()],
             *[code, "dagster._daemon.cli", "run", *_WORKSPACE],

@@ -39,7 +39,7 @@ class Watched:
         self.moments.append(moment)
         return self.commands
 
-    def pids(self) -> dict[str, int]:
+    def pids(self) -> dict[str, int | None]:
         return {name: child.process.pid for name, child in self.processes.children.items()}
 
 

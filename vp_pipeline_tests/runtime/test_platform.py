@@ -119,7 +119,7 @@ def test_a_platform_beside_another_starts_again_what_is_killed_and_stops_at_once
 
     vp.wait_for("… candles")
     time.sleep(3)
-    for words in ("dagster_webserver", "vp_pipeline.cli site", "dagster._daemon"):
+    for words in ("dagster-webserver", "vp_pipeline.cli site", "dagster-daemon"):
         vp.service(words).kill()
     next(postgres_of(home)).kill()
     vp.wait_for(STAYS)
