@@ -109,12 +109,14 @@ def _plain_matplotlib() -> Iterator[None]:
     import matplotlib
     from matplotlib import pyplot
 
+    from vp_pipeline.figures import no_screen
+
     backend, open_before = matplotlib.get_backend(), set(pyplot.get_fignums())
     # x_compat: with pandas 3 a bar chart of years has a date axis, and quantstats labels its ticks, not its
     # bars: each year's return stood over the next year.
     years_as_bars = pd.plotting.plot_params.use("x_compat", True)  # type: ignore[attr-defined]  # not a dict
     with matplotlib.rc_context(), years_as_bars:
-        pyplot.switch_backend("agg")
+        pyplot.switch_backend(f"module://{no_screen.__name__}")
         matplotlib.rcdefaults()
         try:
             yield

@@ -48,6 +48,8 @@ shared_buffers = 128MB
 max_wal_size = 512MB
 wal_compression = on
 checkpoint_timeout = 15min
+# What need not wait for the disk, Dagster's log, goes there every five seconds and not five times a second.
+wal_writer_delay = 5s
 io_method = sync
 max_logical_replication_workers = 0
 jit = off
