@@ -58,7 +58,7 @@ def resample(minutes: pd.DataFrame, timeframe: str) -> pd.DataFrame:
     """
     length = _minutes(timeframe)
     times = utc_times(minutes["open_time"])
-    if (np.diff(times) <= np.timedelta64(0)).any():
+    if not (times[1:] > times[:-1]).all():
         raise ValueError("minutes must be in order, each once")
     monday = np.datetime64(_MONDAY.tz_localize(None).to_pydatetime(), "us")
     number = (times - monday) // np.timedelta64(length, "m")
