@@ -30,8 +30,8 @@ import psycopg
 from playwright.sync_api import BrowserContext, Playwright, Request, sync_playwright
 from playwright.sync_api import Page as Tab
 
+from vp_pipeline.runtime.kin import MARKER
 from vp_pipeline.runtime.ports import LOOPBACK, listens, taken
-from vp_pipeline.runtime.processes import MARKER
 from vp_pipeline.runtime.services import ROOT
 from vp_pipeline.upkeep.servers import plain
 from vp_pipeline_tests.browsers import ARGUMENTS

@@ -18,7 +18,7 @@ import psutil
 import psycopg
 import requests
 
-from vp_pipeline.runtime.processes import MARKER, is_run
+from vp_pipeline.runtime.kin import MARKER, is_run
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from vp_pipeline.catalog import CatalogError, load_catalog
 from vp_pipeline.runtime import main_job, platform, signals, summary
 from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError, RunResult
+from vp_pipeline.runtime.kin import StartError
 from vp_pipeline.runtime.platform import Options, Platform
-from vp_pipeline.runtime.processes import StartError
 from vp_pipeline.runtime.progress import Progress
 from vp_pipeline.settings import Settings, SettingsError, UserSettings, load_settings
 from vp_pipeline.storage.embedded import EmbeddedPostgresError

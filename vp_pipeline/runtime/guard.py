@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from vp_pipeline.runtime import services, signals
-from vp_pipeline.runtime.processes import Processes, StartError, ending, shorten
+from vp_pipeline.runtime.kin import StartError
+from vp_pipeline.runtime.processes import Processes, ending, shorten
 from vp_pipeline.storage import embedded
 from vp_pipeline.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 

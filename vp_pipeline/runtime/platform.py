@@ -18,7 +18,8 @@ from alembic.util import CommandError
 
 from vp_pipeline.runtime import platform_file, ports, services, signals
 from vp_pipeline.runtime.guard import Guard
-from vp_pipeline.runtime.processes import Processes, StartError, end_all
+from vp_pipeline.runtime.kin import StartError, end_all
+from vp_pipeline.runtime.processes import Processes
 from vp_pipeline.runtime.services import Addresses, Options
 from vp_pipeline.storage import embedded, installation, migrate, roles
 from vp_pipeline.storage.connection import transaction
@@ -85,7 +86,7 @@ def _start(
     postgres: embedded.EmbeddedPostgres,
     processes: Processes,
 ) -> None:
-    """Start the processes, those first that take longest, and prepare the databases meanwhile."""
+    """Start the processes, and wait until all that can be asked answer."""
     commands = services.commands(options, addresses, datetime.now(UTC))
     services.make_dagster_home(home)
     with processes.sharing(services.DAGSTERS):
@@ -107,6 +108,7 @@ def _start_all(
     processes: Processes,
     commands: dict[str, list[str]],
 ) -> None:
+    """Start the processes, those first that take longest, and prepare the databases meanwhile."""
     try:
         roles.create(postgres.url("postgres"), {})
         for name in (services.CODE, services.SANDBOX):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from vp_pipeline.runtime.processes import StartError
+from vp_pipeline.runtime.kin import StartError
 
 _NAME = "platform.json"
 _LOCK = "lock"

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 
-from vp_pipeline.runtime.processes import MARKER
+from vp_pipeline.runtime.kin import MARKER
 from vp_pipeline.storage import embedded
 from vp_pipeline_tests.browsers import chromium
 

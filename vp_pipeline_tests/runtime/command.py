@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from vp_pipeline.runtime.processes import processes_of
+from vp_pipeline.runtime.kin import processes_of
 
 READY = "now the main job"
 STAYS = "Running until Ctrl-C"

@@ -11,7 +11,8 @@ import pytest
 from vp_pipeline.runtime import guard as guards
 from vp_pipeline.runtime import services
 from vp_pipeline.runtime.guard import Guard
-from vp_pipeline.runtime.processes import Processes, StartError
+from vp_pipeline.runtime.kin import StartError
+from vp_pipeline.runtime.processes import Processes
 from vp_pipeline.storage.embedded import EmbeddedPostgres
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]

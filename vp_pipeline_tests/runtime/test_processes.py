@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vp_pipeline.runtime.processes import MARKER, Processes, StartError, end_all, ending, processes_of
+from vp_pipeline.runtime.kin import MARKER, StartError, end_all, processes_of
+from vp_pipeline.runtime.processes import Processes, ending
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Starts a process of its own, and neither heeds SIGTERM.

@@ -13,7 +13,8 @@ import pytest
 
 from vp_pipeline.runtime import zygote
 from vp_pipeline.runtime.forked import LOST
-from vp_pipeline.runtime.processes import MODULE, Processes, StartError, ending, processes_of
+from vp_pipeline.runtime.kin import StartError, processes_of
+from vp_pipeline.runtime.processes import MODULE, Processes, ending
 
 pytestmark = pytest.mark.skipif(not zygote.SUPPORTED, reason="nothing is forked here")
 

@@ -22,8 +22,8 @@ from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, PROFILES_JOB, TICK_
 from vp_pipeline.runtime import platform, services
 from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
 from vp_pipeline.runtime.guard import POSTGRES
+from vp_pipeline.runtime.kin import is_run, processes_of
 from vp_pipeline.runtime.platform import Options, Platform
-from vp_pipeline.runtime.processes import is_run, processes_of
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import embedded
