@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from vp_pipeline.runtime import guard as guards
-from vp_pipeline.runtime import services
+from vp_pipeline.runtime import services, zygote
 from vp_pipeline.runtime.guard import Guard
 from vp_pipeline.runtime.kin import StartError
-from vp_pipeline.runtime.processes import Processes
+from vp_pipeline.runtime.processes import MODULE, Processes
 from vp_pipeline.storage.embedded import EmbeddedPostgres
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+SLEEP = [*MODULE, "sleeper"]
 NAMES = (services.SANDBOX, services.CODE, services.WEBSERVER, services.SITE, services.DAEMON)
 
 
@@ -26,7 +26,8 @@ class Watched:
         self.told: list[str] = []
         self.moments: list[datetime] = []
         self.commands = dict.fromkeys(NAMES, SLEEP)
-        self.processes = Processes(home, os.environ)
+        (home / "sleeper.py").write_text("import time\n\ntime.sleep(600)\n")
+        self.processes = Processes(home, {**os.environ, "PYTHONPATH": str(home)})
         for name, command in self.commands.items():
             self.processes.start(name, command)
         data = home / "postgres" / "data"
@@ -80,7 +81,8 @@ def test_a_process_that_ends_is_told_once_and_starts_again(
     before, started = watched.pids(), datetime.now(UTC)
     watched.processes.children[name].process.kill()
     until(lambda: watched.guard.mended == 1 and len(watched.moments) > 0)
-    until(lambda: all(child.alive for child in watched.processes.children.values()))
+    until(lambda: watched.pids()[name] not in (None, before[name]))
+    until(lambda: all(child.alive and child.process.pid for child in watched.processes.children.values()))
     after = watched.pids()
     assert {other for other in after if after[other] != before[other]} == {name, *along}
     log = watched.processes.home / "logs" / f"{name}.previous.log"
@@ -99,6 +101,22 @@ def test_a_process_that_ends_again_and_again_is_given_up(watched: Watched) -> No
     until(lambda: not watched.guard._thread.is_alive())
     with pytest.raises(StartError, match="given up"):
         watched.guard.check()
+
+
+@pytest.mark.skipif(not zygote.SUPPORTED, reason="nothing is forked here")
+def test_a_service_that_cannot_be_forked_is_told_and_tried_again(watched: Watched) -> None:
+    broken = watched.processes.home / "setproctitle.py"
+    broken.write_text("raise ImportError('not this time')")
+    watched.processes.children[services.WEBSERVER].process.kill()
+    until(lambda: len(watched.told) == 2)
+    assert watched.told[1].startswith("the zygote ended early")
+    assert watched.told[1].endswith("ImportError: not this time")
+    broken.unlink()
+    until(lambda: watched.guard.mended == 2)
+    until(lambda: bool(watched.processes.children[services.WEBSERVER].process.pid))
+    time.sleep(1.2)  # one more look, which must find nothing
+    assert watched.processes.children[services.WEBSERVER].alive
+    assert len(watched.told) == 3
 
 
 def test_nothing_starts_again_once_the_guard_is_stopped(watched: Watched) -> None:
