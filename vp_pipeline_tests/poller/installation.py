@@ -70,6 +70,11 @@ class Installed:
         wanted = {(exchange, symbol): [window] for exchange, symbol in markets}
         asyncio.run(spot.fetch_all(wanted, hosts, cache_of(self.settings), Patience(attempts=1)))
 
+    def stand_still(self, now: datetime) -> None:
+        """Let it be this time at the exchanges."""
+        self.now = now
+        recordings.put(self.sandbox, "clock", {"now": now.isoformat(), "frozen": True})
+
     def faults(self, *faults: dict[str, object]) -> None:
         """Put these in force, in place of those before."""
         recordings.put(self.sandbox, "faults", {"faults": list(faults)})
@@ -105,7 +110,7 @@ def installed(database_url: str, home: Path, sandbox: str, source: GeneratedSour
     )
     now = datetime.now(UTC).replace(microsecond=0)
     here = Installed(settings, sandbox, source, now, floor(now, MINUTE) - 6 * MINUTE)
-    recordings.put(sandbox, "clock", {"now": now.isoformat(), "frozen": True})
+    here.stand_still(now)
     with psycopg.connect(database_url) as connection:
         connection.execute("TRUNCATE site.lead_minute, site.lead_read, quote_rate")
         connection.execute(

@@ -41,12 +41,14 @@ def rounds(here: Installed, count: int = 1) -> None:
     polling(here, work)
 
 
-def test_the_minutes_after_the_aggregate_are_there(here: Installed) -> None:
+@pytest.mark.parametrize("second", [0, 59])
+def test_the_minutes_after_the_aggregate_are_there(here: Installed, second: int) -> None:
+    here.stand_still(here.now.replace(second=second))
     here.list_markets()
     rounds(here)
     for base, market, usd in (("BTC", "kraken BTC/USD", 1.0), ("ETH", "binance ETH/USDT", RATE)):
         found = here.read(base)
-        truth = here.truth(market, Window(here.end, here.now))
+        truth = here.truth(market, Window(here.end, floor(here.now, MINUTE) + MINUTE))
         assert (found.market, found.trouble) == (market, "")
         assert found.read_at is not None
         assert [to_ms(one.open_time) for one in found.minutes] == truth["open_time"].tolist()
