@@ -1,7 +1,7 @@
-"""Whether a service answers: status 0 if so. Without imports beyond the standard library, for a Pi.
+"""Whether services answer: status 0 if all do. Without imports beyond the standard library, for a Pi.
 
 `healthy.py http://host:port/path` wants status 200, `healthy.py host:port` a connection, and
-`healthy.py --daemon` a heartbeat of Dagster's daemon in the last two minutes.
+`healthy.py --daemon` a heartbeat of Dagster's daemon in the last two minutes; several can be asked for.
 """
 
 import http.client
@@ -41,12 +41,12 @@ def beats() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-if __name__ == "__main__":
-    (what,) = sys.argv[1:]
+def well(what: str) -> bool:
+    """Whether what an argument asks for is as it should be."""
     if what == "--daemon":
-        well = beats()
-    elif what.startswith("http://"):
-        well = answers(what)
-    else:
-        well = listens(what)
-    sys.exit(0 if well else 1)
+        return beats()
+    return answers(what) if what.startswith("http://") else listens(what)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if all(well(what) for what in sys.argv[1:]) else 1)

@@ -20,6 +20,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (DOCKER / ".env.example").read_text()
 CLUSTER_TEXT = (DOCKER / "compose.cluster.yaml").read_text()
 CLUSTER: dict[str, dict[str, Any]] = yaml.safe_load(CLUSTER_TEXT)["services"]
+SMALL: dict[str, dict[str, Any]] = yaml.safe_load((DOCKER / "compose.small.yaml").read_text())["services"]
 PASSWORDS = ("POSTGRES_PASSWORD", "WRITER_PASSWORD", "READER_PASSWORD", "DAGSTER_PASSWORD")
 RASPBERRY_PI = 4096
 
@@ -71,6 +72,7 @@ def test_every_variable_is_a_setting_or_explained() -> None:
     known = {f"VP_{name.upper()}" for name in Settings.model_fields}
     images = {"VP_IMAGE", "POSTGRES_IMAGE", "CADDY_IMAGE", "REDIS_IMAGE"}
     explained = set(re.findall(r"^#?(\w+)=", EXAMPLE, re.MULTILINE))
+    explained.remove("COMPOSE_FILE")  # what Docker itself reads
     used = set(re.findall(r"\$\{(\w+)", TEXT + CLUSTER_TEXT))
     assert used <= known | images | explained
     assert explained <= used
@@ -91,6 +93,24 @@ def test_the_demo_changes_every_service_that_has_the_settings() -> None:
     }
     assert with_settings == {name for name in demo if name != "sandbox"}
     assert all(demo[name]["environment"]["VP_SOURCE"] == "sandbox" for name in with_settings)
+
+
+def test_a_small_stack_has_the_same_services_in_fewer_containers() -> None:
+    (files,) = re.findall(r"^COMPOSE_FILE=(.*)$", EXAMPLE, re.MULTILINE)
+    assert files.split(":") == ["compose.yaml", "compose.small.yaml"]
+    gone = {name for name, changes in SMALL.items() if changes == {"profiles": ["apart"]}}
+    assert gone == {"daemon", "webserver"}
+    lost = sum(int(SERVICES[name]["mem_limit"][:-1]) for name in gone)
+    assert int(SMALL["code"]["mem_limit"][:-1]) <= int(SERVICES["code"]["mem_limit"][:-1]) + lost
+    assert not any(gone & set(service.get("depends_on", ())) for service in SERVICES.values())
+    # As the proxy and the other services know them.
+    assert SMALL["code"]["networks"]["default"]["aliases"] == ["webserver"]
+    _, _, module, port, *options = SMALL["code"]["command"]
+    assert (module, port) == ("vp_pipeline.runtime.together", SERVICES["code"]["environment"]["VP_CODE_PORT"])
+    apart = SERVICES["webserver"]["command"]
+    assert sorted(options) == sorted(set(apart[4:]) - {"-w", "/app/workspace.yaml"})
+    checks = [SERVICES[name]["healthcheck"]["test"][-1] for name in ("code", "webserver", "daemon")]
+    assert SMALL["code"]["healthcheck"]["test"][3:] == checks
 
 
 def test_a_cluster_has_the_same_limits_and_is_published_to_its_own_network_alone() -> None:
@@ -127,8 +147,8 @@ class Answer(BaseHTTPRequestHandler):
 
 
 def test_a_health_check_knows_ill_from_well() -> None:
-    def healthy(what: str) -> bool:
-        command = [sys.executable, "-IS", str(DOCKER / "healthy.py"), what]
+    def healthy(*what: str) -> bool:
+        command = [sys.executable, "-IS", str(DOCKER / "healthy.py"), *what]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
@@ -137,6 +157,8 @@ def test_a_health_check_knows_ill_from_well() -> None:
         assert healthy(f"http://{here}/healthz")
         assert healthy(here)
         assert not healthy(f"http://{here}/other")
+        assert healthy(here, f"http://{here}/healthz")
+        assert not healthy(here, f"http://{here}/other", here)
         server.shutdown()
     assert not healthy(here)
     assert not healthy(f"http://{here}/healthz")

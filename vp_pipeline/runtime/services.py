@@ -5,7 +5,7 @@ Here belongs what each process is told. Starting and stopping them is in `platfo
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -102,21 +102,29 @@ def commands(options: Options, addresses: Addresses, runs_since: datetime) -> di
     sandbox = [*MODULE, "vp_pipeline.cli", "sandbox", "--port", str(addresses.sandbox)]
     if options.replay is not None:
         sandbox += ["--replay", str(options.replay)]
-    service = [*MODULE, "vp_pipeline.runtime.dagster_service"]
-    code = str(addresses.code)
+    webserver = ["-h", LOOPBACK, "-p", str(addresses.dagster)]
+    dagster = {
+        name: [*MODULE, *command] for name, command in dagsters(addresses.code, webserver, runs_since).items()
+    }
     return {
         **({SANDBOX: sandbox} if addresses.sandbox is not None else {}),
-        CODE: [*MODULE, "vp_pipeline.runtime.code_server", LOOPBACK, code],
-        WEBSERVER: [
-            *[*service, code, "dagster_webserver.cli"],
-            *["-h", LOOPBACK, "-p", str(addresses.dagster), *_WORKSPACE],
-        ],
+        CODE: dagster[CODE],
+        WEBSERVER: dagster[WEBSERVER],
         SITE: [*MODULE, "vp_pipeline.cli", "site", "--port", str(addresses.site)],
         **({POLLER: [*MODULE, "vp_pipeline.cli", "poll"]} if options.polls and not options.replay else {}),
-        DAEMON: [
-            *[*service, "--end-runs-before", runs_since.isoformat()],
-            *[code, "dagster._daemon.cli", "run", *_WORKSPACE],
-        ],
+        DAEMON: dagster[DAEMON],
+    }
+
+
+def dagsters(code_port: int, webserver: Sequence[str], runs_since: datetime) -> dict[str, list[str]]:
+    """What stands behind `python -m` for those that import Dagster; `webserver`: options of its own."""
+    service = ["vp_pipeline.runtime.dagster_service"]
+    code = str(code_port)
+    cut_off = ["--end-runs-before", runs_since.isoformat()]
+    return {
+        CODE: ["vp_pipeline.runtime.code_server", LOOPBACK, code],
+        WEBSERVER: [*service, code, "dagster_webserver.cli", *_WORKSPACE, *webserver],
+        DAEMON: [*service, *cut_off, code, "dagster._daemon.cli", "run", *_WORKSPACE],
     }
 
 

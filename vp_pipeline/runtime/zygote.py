@@ -36,7 +36,16 @@ class Request:
 
 
 def main(descriptor: str) -> None:
-    """Import, fork what is requested, and in each fork become that."""
+    """Prepare, fork what is requested, and in each fork become that."""
+    prepare()
+    with socket.socket(fileno=int(descriptor)) as requests:
+        request = _fork(requests)
+    if request is not None:
+        become(request)
+
+
+def prepare() -> None:
+    """Import what the services share, so that the forks of this process have it without a copy."""
     # Titles of processes may have the room of the command line, not that of the environment behind it, by
     # which the platform finds its processes.
     os.environ["SPT_NOENV"] = "1"
@@ -45,12 +54,15 @@ def main(descriptor: str) -> None:
     import_shared()
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=int(descriptor)) as requests:
-        request = _fork(requests)
-    if request is not None:
-        gc.enable()
-        sys.argv = [request.module, *request.arguments]
-        runpy.run_module(request.module, run_name="__main__", alter_sys=True)
+
+
+def become(request: Request) -> None:
+    """Be the service, in a session of its own; returns when it has done its work."""
+    os.setsid()
+    setproctitle(f"vp {request.name}")
+    gc.enable()
+    sys.argv = [request.module, *request.arguments]
+    runpy.run_module(request.module, run_name="__main__", alter_sys=True)
 
 
 def _fork(requests: socket.socket) -> Request | None:
@@ -63,11 +75,9 @@ def _fork(requests: socket.socket) -> Request | None:
         (log,) = descriptors
         pid = os.fork()
         if pid == 0:
-            os.setsid()
             os.dup2(log, sys.stdout.fileno())
             os.dup2(log, sys.stderr.fileno())
             os.close(log)
-            setproctitle(f"vp {request.name}")
             return request
         os.close(log)
         requests.sendall(pid.to_bytes(NUMBER_BYTES))
