@@ -27,10 +27,10 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import gauges
+import history_process
 import peers
 import psycopg
 import requests
@@ -40,7 +40,6 @@ from history_cost import FIRST, months_from, sandbox
 
 from vp_pipeline.assets.history_archive import paths_of
 from vp_pipeline.exchanges.archive_file import ArchiveFile, month_of
-from vp_pipeline.settings import load_settings
 from vp_pipeline.storage import embedded, migrate
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.windows import MINUTE, Window, to_ms
@@ -170,28 +169,12 @@ class Ours:
         with transaction(self._url) as connection:
             connection.execute("TRUNCATE candle, coverage_run, archive_file, stale_hour")
         log = self._folder / f"ours-{exchange}-{number}.log"
-        command = [sys.executable, __file__, "--load", exchange, f"{window.start:%Y-%m}"]
-        command.append(str(round((window.end - window.start) / timedelta(days=30.5))))
+        command = [sys.executable, history_process.__file__, exchange, f"{window.start:%Y-%m}"]
+        command.append(str(len(files(window))))
         seconds, memory = timed(command, self._environment, log)
         with psycopg.connect(self._url) as connection:
             row = connection.execute("SELECT count(*) FROM candle WHERE NOT provisional").fetchone()
         return Load(seconds, memory, int(row[0]) if row else 0)
-
-
-def load_ours(exchange: str, first: str, months: int) -> None:
-    """What the loading process does."""
-    from datetime import UTC, datetime
-
-    from vp_pipeline.assets.history_spot import SpotHistory
-
-    settings = load_settings()
-    chosen = [market for market in settings.catalog.markets if market.exchange == exchange]
-    history = SpotHistory(settings, settings.database_url.get_secret_value())
-    start = datetime.strptime(first, "%Y-%m").replace(tzinfo=UTC)
-    for month in months_from(start, months):
-        for load in history.load(chosen, month):
-            if load.problems:
-                raise SystemExit("; ".join(load.problems))
 
 
 def prepare(address: str, window: Window) -> None:
@@ -266,12 +249,7 @@ def main() -> None:
     parser.add_argument("--archive-months", type=int, default=12)
     parser.add_argument("--rest-months", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--load", nargs=3, metavar=("EXCHANGE", "MONTH", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.load:
-        exchange, first, count = options.load
-        load_ours(exchange, first, int(count))
-        return
     lengths = {"binance": options.archive_months, "bybit": options.rest_months}
     windows = {name: Window(FIRST, months_from(FIRST, months)[-1].end) for name, months in lengths.items()}
     with tempfile.TemporaryDirectory(prefix="vp-history-peer-") as name, sandbox(Path(name)) as address:

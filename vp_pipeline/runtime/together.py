@@ -1,75 +1,33 @@
 """Dagster's services in one container: `python -m vp_pipeline.runtime.together CODE_PORT OPTION...`.
 
 The options are the webserver's. Apart, each holds a copy of what all of them import. Here belongs forking
-them from one process and ending all when one has ended: starting again is the container engine's. Outside of
-containers `platform` and `guard` do both.
+them from one process, which then becomes `watch`. Outside of containers `platform` and `guard` do both.
 """
 
 import os
 import signal
 import sys
-import time
-from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
-from subprocess import TimeoutExpired
 
-from vp_pipeline.runtime import services, zygote
-from vp_pipeline.runtime.forked import Forked
-from vp_pipeline.runtime.kin import GRACE_SECONDS
-
-_TOLD = {signal.SIGTERM, signal.SIGINT}
-_LOOKED_AT = {*_TOLD, signal.SIGCHLD}
-# Told to stop together, the daemon would hand a run to a code server that refuses it: seconds it has before.
-_DAEMON_SECONDS = 2.0
+from vp_pipeline.runtime import services, watch, zygote
 
 
-def main(code_port: str, *webserver: str) -> int:
-    """Fork the services, and end them when one has ended or this process is told to; the exit status.
-
-    A fork becomes its service, and returns when that does.
-    """
+def main(code_port: str, *webserver: str) -> None:
+    """Fork the services, and watch them. A fork becomes its service, and returns when that does."""
     zygote.prepare()
-    # Waited for in one place: a handler would interrupt what a fork does before it is its service.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _LOOKED_AT)
-    forks: dict[str, Forked] = {}
+    signal.pthread_sigmask(signal.SIG_BLOCK, watch.LOOKED_AT)
+    forks: dict[str, int] = {}
     for name, (module, *arguments) in services.dagsters(int(code_port), webserver, datetime.now(UTC)).items():
-        pid = os.fork()
-        if pid == 0:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _LOOKED_AT)
+        forks[name] = os.fork()
+        if forks[name] == 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, watch.LOOKED_AT)
             zygote.become(zygote.Request(name, module, arguments))
-            return 0
-        forks[name] = Forked()
-        forks[name].adopt(pid)
-    status = _watch(forks)
-    _end(forks)
-    return status
-
-
-def _watch(forks: Mapping[str, Forked]) -> int:
-    """Wait until one ends or all are told to stop; the exit status."""
-    while signal.sigwait(_LOOKED_AT) not in _TOLD:
-        for name, fork in forks.items():
-            if fork.poll() is not None:
-                print(f"{name} has ended with status {fork.poll()}: the others end too", flush=True)
-                return 1
-    return 0
-
-
-def _end(forks: Mapping[str, Forked]) -> None:
-    deadline = time.monotonic() + GRACE_SECONDS
-    forks[services.DAEMON].terminate()
-    with suppress(TimeoutExpired):
-        forks[services.DAEMON].wait(_DAEMON_SECONDS)
-    for fork in forks.values():
-        fork.terminate()
-    for fork in forks.values():
-        try:
-            fork.wait(max(deadline - time.monotonic(), 0))
-        except TimeoutExpired:
-            fork.kill()
-            fork.wait()
+            return
+    children = [f"{name}={forks[name]}" for name in (services.DAEMON, services.CODE, services.WEBSERVER)]
+    # What this process has imported is its forks' alone from now on.
+    command = [sys.executable, "-IS", str(watch.__file__), *children]
+    os.execv(sys.executable, command)  # noqa: S606  # our own command
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

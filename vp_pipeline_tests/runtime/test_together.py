@@ -21,9 +21,8 @@ pytestmark = pytest.mark.skipif(not zygote.SUPPORTED, reason="nothing is forked 
 
 TITLES = {f"vp {name}" for name in services.DAGSTERS}
 STOP_SECONDS = 10
-# A service that does nothing; the daemon, if told so, does not even hear that it shall end.
+# Services that do nothing; those that are deaf do not hear that they shall end.
 SLEEPERS = """\
-import runpy
 import sys
 
 from vp_pipeline.runtime import services, zygote
@@ -33,17 +32,18 @@ services.dagsters = lambda port, options, moment: {name: ["sleeper", name, *opti
 zygote.import_shared = lambda: None
 from vp_pipeline.runtime import together
 
-sys.exit(together.main(*sys.argv[1:]))
+together.main(*sys.argv[1:])
 """
 SLEEPER = """\
+import os
 import signal
 import sys
 import time
 
 if "deaf" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-print(sys.argv[1], *signal.pthread_sigmask(signal.SIG_BLOCK, ()), flush=True)
+kept = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+os.write(1, " ".join([sys.argv[1], *map(str, kept)]).encode() + b"\\n")  # at once: three write to one file
 time.sleep(600)
 """
 

@@ -1,0 +1,28 @@
+"""The process that `history_peer` times: months of one market, from the sandbox into PostgreSQL.
+
+It imports what loading needs and nothing else, as freqtrade's does. Run by `history_peer` as
+`python benchmarks/history_process.py EXCHANGE FIRST_MONTH COUNT`, with the variables of the platform.
+"""
+
+import sys
+from datetime import UTC, datetime
+
+from vp_pipeline.assets.history_spot import SpotHistory
+from vp_pipeline.exchanges.archive_file import month_of
+from vp_pipeline.settings import load_settings
+
+
+def main(exchange: str, first: str, count: str) -> None:
+    settings = load_settings()
+    chosen = [market for market in settings.catalog.markets if market.exchange == exchange]
+    history = SpotHistory(settings, settings.database_url.get_secret_value())
+    month = month_of(datetime.strptime(first, "%Y-%m").replace(tzinfo=UTC))
+    for _ in range(int(count)):
+        for load in history.load(chosen, month):
+            if load.problems:
+                raise SystemExit("; ".join(load.problems))
+        month = month_of(month.end)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
