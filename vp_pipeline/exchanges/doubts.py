@@ -9,7 +9,7 @@ from datetime import datetime
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Row, settled
-from vp_pipeline.exchanges.second_look import absences, count_in, times_in
+from vp_pipeline.exchanges.second_look import DOUBTED, absences, count_in, rows_in, times_in
 from vp_pipeline.windows import DAY, EPOCH, MINUTE, Window, from_ms
 
 # How long an exchange that shows no candle of a market is asked again rather than believed.
@@ -37,7 +37,8 @@ class Doubts:
 
         A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
         absence is believed when a request for exactly it brings nothing, and an answer that shows the candle
-        before it shows none in it.
+        before it shows none in it; for a short one at the beginning the latter is enough. Of a short one at
+        the end the next ticks ask again.
         """
         rows, answer = await self._ask(symbol, page, market)
         moment = answer.now
@@ -45,14 +46,14 @@ class Doubts:
         oldest = self._oldest(moment)
         if oldest is not None:
             final = final.intersect(Window(oldest, max(oldest, final.end)))
-        absent = absences(rows, final)
+        absent = absences(rows, final, head=MINUTE)
         while absent:
             gap = absent.pop()
             self._note(symbol, rows, final)
             found = await self._again(symbol, gap, rows, moment, market)
             rows += found
             if count_in(found, gap):  # caught: from here on nothing is too short to be doubted
-                absent += absences(found, gap, least=MINUTE)
+                absent += absences(found, gap, head=MINUTE, tail=MINUTE)
         self._note(symbol, rows, final)
         return rows, answer
 
@@ -70,6 +71,10 @@ class Doubts:
         Raises:
             FetchError: the exchange does not show the candle that is known to be there.
         """
+        if gap.end - gap.start < DOUBTED:
+            nearby = await self._nearby(symbol, gap, moment, market)
+            if nearby is not None:
+                return nearby
         shown, _ = await self._ask(symbol, gap, market)
         if count_in(shown, gap):
             return shown
@@ -82,6 +87,13 @@ class Doubts:
             reason = f"the exchange no longer shows its candle of {known.start:%Y-%m-%d %H:%M} UTC"
             raise FetchError(market, reason, retryable=True)
         return shown
+
+    async def _nearby(self, symbol: str, gap: Window, moment: datetime, market: str) -> list[Row] | None:
+        """Rows of a short gap; None if an answer that begins earlier shows no candle at all."""
+        start = gap.start - DOUBTED
+        both = Window(min(max(start, self._oldest(moment) or start), gap.start), gap.end)
+        shown, _ = await self._ask(symbol, both, market)
+        return rows_in(shown, gap) if count_in(shown, both) else None
 
     async def _beside(
         self, symbol: str, gap: Window, rows: Sequence[Row], moment: datetime, market: str

@@ -120,7 +120,7 @@ class FuturesClient:
             found = self._page(symbol, interval, bar, gap)
             rows += found
             if count_in(found, gap):
-                absent += absences(found, gap, bar, least=bar)
+                absent += absences(found, gap, bar, head=bar, tail=bar)
         return rows, moment
 
     def _page(self, symbol: str, interval: str, bar: timedelta, page: Window) -> list[Row]:

@@ -10,13 +10,17 @@ from vp_pipeline.exchanges.frames import Row
 from vp_pipeline.windows import MINUTE, Window, from_ms, to_ms
 
 DOUBTED = timedelta(minutes=10)
-"""An absence at an end of an answer that is at least so long is asked for again."""
+"""An absence at the end of an answer that is at least so long is asked for again."""
 
 
 def absences(
-    rows: Sequence[Row], window: Window, bar: timedelta = MINUTE, least: timedelta = DOUBTED
+    rows: Sequence[Row],
+    window: Window,
+    bar: timedelta = MINUTE,
+    head: timedelta = DOUBTED,
+    tail: timedelta = DOUBTED,
 ) -> list[Window]:
-    """The window if no row (open time in ms first) lies in it; else its head and tail, if so long without.
+    """The window if no row (open time in ms first) lies in it; else its head and tail without, if so long.
 
     Candles missing between others are no sign of a cut answer.
     """
@@ -26,8 +30,8 @@ def absences(
     if not times:
         return [window]
     first, last = from_ms(min(times)), from_ms(max(times)) + bar
-    ends = (Window(window.start, first), Window(min(last, window.end), window.end))
-    return [end for end in ends if end and end.end - end.start >= least]
+    ends = ((Window(window.start, first), head), (Window(min(last, window.end), window.end), tail))
+    return [end for end, least in ends if end and end.end - end.start >= least]
 
 
 def count_in(rows: Sequence[Row], window: Window) -> int:
@@ -35,7 +39,12 @@ def count_in(rows: Sequence[Row], window: Window) -> int:
     return len(times_in(rows, window))
 
 
+def rows_in(rows: Sequence[Row], window: Window) -> list[Row]:
+    """Those that open in the window."""
+    start, end = to_ms(window.start), to_ms(window.end)
+    return [row for row in rows if row[0] is not None and start <= row[0] < end]
+
+
 def times_in(rows: Sequence[Row], window: Window) -> list[int]:
     """When the rows within the window open, in ms."""
-    start, end = to_ms(window.start), to_ms(window.end)
-    return [int(row[0]) for row in rows if row[0] is not None and start <= row[0] < end]
+    return [int(row[0]) for row in rows_in(rows, window) if row[0] is not None]

@@ -13,6 +13,7 @@ import pytest
 
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
+from vp_pipeline.exchanges.second_look import DOUBTED
 from vp_pipeline.sandbox.candles import Candles, Market
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.sandbox.source import CandleSource, Label
@@ -130,9 +131,31 @@ def test_an_absence_is_asked_for_twice_and_then_believed(source: GeneratedSource
     run(Twisted(source, without), work)
 
 
+def test_a_short_absence_at_the_beginning_is_asked_for_once_with_what_was_before(
+    source: GeneratedSource, traffic: Traffic
+) -> None:
+    hole = Window(WINDOW.start, WINDOW.start + 3 * MINUTE)
+
+    def without(candles: Candles) -> Candles:
+        return candles.take((candles.open_time < to_ms(hole.start)) | (candles.open_time >= to_ms(hole.end)))
+
+    async def work(here: World) -> None:
+        key = ("binance", "BTC/USDT")
+        outcome = (await fetch_all([key], WINDOW, here.hosts, None, ONCE))[key]
+        assert isinstance(outcome, Fetched)
+        assert (outcome.answered, len(outcome.frame)) == (WINDOW, 57)
+        asked = [url.split("startTime=")[1].split("&")[0] for url in traffic.candles()]
+        assert asked == [str(to_ms(start)) for start in (WINDOW.start, WINDOW.start - DOUBTED)]
+
+    run(Twisted(source, without), work)
+
+
+@pytest.mark.parametrize("minutes", [16, 60])
 @pytest.mark.parametrize("exchange", ["binance", "kraken"])
 @pytest.mark.parametrize("lies", list(itertools.product(("short", "empty", "true"), repeat=3)), ids="-".join)
-def test_lies_are_not_believed(source: GeneratedSource, exchange: str, lies: tuple[str, ...]) -> None:
+def test_lies_are_not_believed(
+    source: GeneratedSource, exchange: str, lies: tuple[str, ...], minutes: int
+) -> None:
     """The first answers lack their older half, or all candles; kraken's go on to the present."""
     told = itertools.chain(lies, itertools.repeat("true"))
 
@@ -142,7 +165,8 @@ def test_lies_are_not_believed(source: GeneratedSource, exchange: str, lies: tup
 
     async def work(here: World) -> None:
         key = next(key for key in one_market_each(here) if key[0] == exchange)
-        outcomes.append((await fetch_all([key], WINDOW, here.hosts, None, ONCE))[key])
+        window = Window(WINDOW.start, WINDOW.start + minutes * MINUTE)
+        outcomes.append((await fetch_all([key], window, here.hosts, None, ONCE))[key])
 
     outcomes: list[Fetched | FetchError] = []
     run(source, work)
