@@ -55,10 +55,10 @@ class Tally:
 def show(console: Console, tally: Tally) -> None:
     """Print the table, the reasons and the failures; nothing if no run has ended."""
     if tally.counts:
-        table = Table(box=None)
+        table = Table(box=None, pad_edge=False)
         table.add_column("history", no_wrap=True)
         for heading in ("rows", "new", "revised", "empty", "unfetchable", "unknown"):
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", min_width=len(heading))
         for key, counts in tally.counts.items():
             missing = counts["unknown"] + counts["bars_missing"]
             numbers = [counts[n] for n in ("rows", "new", "revised", "exchange_empty", "unfetchable")]
@@ -66,7 +66,8 @@ def show(console: Console, tally: Tally) -> None:
         console.print(table)
     for key, reasons in tally.reasons.items():
         for reason, months in list(reasons.items())[:_SHOWN_REASONS]:
-            span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
+            # Side by side, months end in any order.
+            span = months[0] if len(months) == 1 else f"{min(months)} to {max(months)}"
             console.print(f"{_name(key)}, {span}: {escape(reason)}", soft_wrap=True, highlight=False)
         if len(reasons) > _SHOWN_REASONS:
             console.print(f"{_name(key)}: {len(reasons) - _SHOWN_REASONS} more; Dagster's events have them")

@@ -102,13 +102,14 @@ def test_the_summary_adds_up_and_says_what_is_open() -> None:
     usdt, ftx = ("history", "binance", "btc_usdt"), ("history", "ftx", "btc_usd")
     tally = Tally()
     gone = {"unfetchable": "44640", "reasons": "ftx has ended [really]"}
-    tally.add("2024-01", {usdt: {"rows": "10", "new": "10"}, ftx: gone}, [usdt, ftx], None)
     tally.add("2024-02", {usdt: {"rows": "7", "new": "5", "revised": "2"}, ftx: gone}, [usdt, ftx], None)
+    tally.add("2024-01", {usdt: {"rows": "10", "new": "10"}, ftx: gone}, [usdt, ftx], None)
     before = tally.incomplete
-    console = Console(width=120)
+    console = Console(width=80)
     with console.capture() as printed:
         show(console, tally)
     lines = printed.get().splitlines()
+    assert lines[0].split() == ["history", "rows", "new", "revised", "empty", "unfetchable", "unknown"]
     assert lines[1].split() == ["binance/btc_usdt", "17", "15", "2", "0", "0", "0"]
     assert lines[2].split() == ["ftx/btc_usd", "0", "0", "0", "0", "89,280", "0"]
     assert lines[3] == "ftx/btc_usd, 2024-01 to 2024-02: ftx has ended [really]"
