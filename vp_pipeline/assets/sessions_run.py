@@ -19,6 +19,7 @@ from vp_pipeline.assets.artifacts import publish
 from vp_pipeline.assets.keys import DAY_FORMAT
 from vp_pipeline.assets.partitions import window_of
 from vp_pipeline.assets.session_bars import read_returns
+from vp_pipeline.assets.session_healing import outdated
 from vp_pipeline.assets.sessions import comparison_key
 from vp_pipeline.catalog import Klines
 from vp_pipeline.figures.page import Heading, render_page
@@ -62,21 +63,25 @@ def run(
     }
     with transaction(postgres.database_url) as connection:
         read = {key: read_returns(connection, series, window.end) for key, series in needed.items()}
-    known = {key: returns for key, returns in read.items() if returns is not None}
+        known = {key: returns for key, returns in read.items() if returns is not None}
+        again = outdated(connection, settings, series_of, known, window)
+    if again:
+        context.log.info(f"made again, since bars came later: {', '.join(map(_label, again))}")
     made = 0
-    for day in window.split(DAY):
+    for day, keys in [*again.items(), *((day, known.keys()) for day in window.split(DAY))]:
         for key, returns in known.items():
             until = returns.between(returns.open_time[0], pd.Timestamp(day.end))
-            if key in wanted and len(until) > 1:
+            if key in keys & wanted and len(until) > 1:
                 made += 1
                 yield _materialize(context, settings, postgres, key, series_of[key], day, until)
+        touched = {series_of[key].interval for key in keys}
         for interval in compared:
             several = {
                 series_of[key].symbol: returns
                 for key, returns in known.items()
                 if series_of[key].interval == interval
             }
-            if comparison_key(interval) in wanted and len(several) > 1:
+            if interval in touched and comparison_key(interval) in wanted and len(several) > 1:
                 yield from _compare(context, settings, interval, day, several)
     without = [series_of[key].symbol for key in read if key not in known]
     if without:
@@ -96,7 +101,7 @@ def _materialize(
 ) -> AssetMaterialization:
     """Tables of all spans in one transaction, and the report."""
     reports = _of_spans(returns, day)
-    label = day.start.strftime(DAY_FORMAT)
+    label = _label(day)
     stored = pd.concat(
         [
             report.rows.assign(span=span, day=day.start.replace(tzinfo=None))
@@ -124,6 +129,11 @@ def _materialize(
             "dagster/row_count": len(stored),
         },
     )
+
+
+def _label(day: Window) -> str:
+    """The day's partition."""
+    return day.start.strftime(DAY_FORMAT)
 
 
 def _of_spans(returns: BarReturns, day: Window) -> dict[str, SessionReport]:
@@ -156,7 +166,7 @@ def _compare(
         context.log.warning(f"{interval}: no bar in common until {end}, nothing to compare")
         return
     reports = {symbol: session_report(found) for symbol, found in common.returns.items()}
-    key, label = comparison_key(interval), day.start.strftime(DAY_FORMAT)
+    key, label = comparison_key(interval), _label(day)
     document = render_page(
         f"{len(reports)} symbols by session, as of {label}",
         _SUBTITLE,

@@ -1,9 +1,14 @@
 """The table of sessions: volatility by weekday, session and quarter of the hour, as of each day.
 
-Here belongs its declaration; what the columns mean is in `analytics.session_report`.
+Here belongs its declaration, and what its rows say of the bars that they were made of; what the columns mean
+is in `analytics.session_report`.
 """
 
+from datetime import date
+
+from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.table import PgType, Table
+from vp_pipeline.windows import Window
 
 _INTERVALS = (
     "volatility",
@@ -64,3 +69,13 @@ SESSION_VOLATILITY = Table(
     scope=("symbol", "interval"),
     time="day",
 )
+
+
+def bars_by_day(connection: Connection, symbol: str, interval: str, window: Window) -> dict[date, int]:
+    """Of how many bars each day's table of all bars was made, for the days of the window that have one."""
+    found = connection.execute(
+        "SELECT day, bars FROM session_volatility WHERE symbol = %s AND interval = %s"
+        " AND day >= %s AND day < %s AND span = 'all' AND grouping = 'all' AND horizon = 'bar'",
+        [symbol, interval, window.start.date(), window.end.date()],
+    )
+    return dict(found.fetchall())

@@ -101,6 +101,49 @@ def test_the_same_day_again_changes_nothing(replayed: Replayed) -> None:
     assert replayed.dump() == before
 
 
+def test_days_whose_bars_came_late_are_made_again(replayed: Replayed) -> None:
+    """As after an outage: the tables of the first two days were made without three hours of the first."""
+    whole = {place: tables(replayed, "ETHUSDT", FIRST + place * DAY) for place in range(3)}
+    live = replayed.at_our_own_time()
+    live.clock(FIRST + 2 * DAY + HOUR)
+    scope = {"symbol": "ETHUSDT", "interval": "15m"}
+    outage = Window(START + 3 * HOUR, START + 6 * HOUR)
+    with transaction(replayed.url) as connection:
+        missed = rows.read(connection, KLINE, scope, outage)
+        connection.execute(
+            "DELETE FROM kline WHERE symbol = 'ETHUSDT' AND open_time >= %s AND open_time < %s",
+            [outage.start, outage.end],
+        )
+    live.run("sessions", FIRST, FIRST + DAY)
+    with transaction(replayed.url) as connection:
+        rows.replace(connection, KLINE, missed, scope, outage)
+    assert not tables(replayed, "ETHUSDT", FIRST).equals(whole[0])
+
+    late = live.run("sessions", FIRST + DAY)
+    made = [
+        (event.asset_key, event.materialization.partition)
+        for event in late.get_asset_materialization_events()
+    ]
+    labels = [f"{FIRST + place * DAY:%Y-%m-%d}" for place in range(2)]
+    btc = AssetKey(["session_volatility", "btcusdt"])
+    assert sorted(made) == sorted(
+        [(ETH, labels[0]), (COMPARISON, labels[0]), *((key, labels[1]) for key in (btc, ETH, COMPARISON))]
+    )
+    for place, table in whole.items():
+        pd.testing.assert_frame_equal(tables(replayed, "ETHUSDT", FIRST + place * DAY), table)
+    assert len(live.run("sessions", FIRST + DAY).get_asset_materialization_events()) == 3
+
+
+def test_a_run_of_the_past_makes_its_own_day_alone(replayed: Replayed) -> None:
+    live = replayed.at_our_own_time()
+    live.clock(FIRST + 4 * DAY)
+    with transaction(replayed.url) as connection:
+        connection.execute("UPDATE session_volatility SET bars = bars + 1 WHERE day = %s", [FIRST.date()])
+    made = live.run("sessions", FIRST + DAY).get_asset_materialization_events()
+    assert {event.materialization.partition for event in made} == {f"{FIRST + DAY:%Y-%m-%d}"}
+    replayed.run("sessions", FIRST)
+
+
 def test_spans_hold_their_days_only(replayed: Replayed) -> None:
     """Forty days of made-up bars before the recording: the last 30 are less than all."""
     with transaction(replayed.url) as connection:
