@@ -4,6 +4,7 @@ Here belongs what an answer says about each minute. Which windows are asked for 
 Dagster is told in `candles`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from vp_pipeline.storage import candles, ledger, stale
 from vp_pipeline.storage.candles import Stored
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.ledger import Finding
+from vp_pipeline.storage.markets import lock
 from vp_pipeline.windows import HOUR, MINUTE, Window, floor
 
 if TYPE_CHECKING:
@@ -71,12 +73,18 @@ def keep(
 
     `final` says that an exchange will not answer otherwise later: a recording.
     """
+    # All at once and in one order, those that failed too: runs side by side would otherwise hold some each,
+    # and wait for the other's.
+    lock(connection, list(answers))
     frames = {number: _frame(answer) for number, answer in answers.items() if answer.failure is None}
     stored = candles.store(connection, frames)
     findings = [f for number, answer in answers.items() for f in _findings(number, answer, now, final)]
     ledger.record(connection, findings)
+    changed: defaultdict[str, set[datetime]] = defaultdict(set)
     for number, done in stored.items():
-        stale.mark(connection, stale.AGGREGATE, answers[number].market.base, done.changed_hours)
+        changed[answers[number].market.base].update(done.changed_hours)
+    for base in sorted(changed):
+        stale.mark(connection, stale.AGGREGATE, base, changed[base])
     return stored
 
 

@@ -2,10 +2,14 @@
 
 import itertools
 import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dagster import AssetKey, DagsterInstance
@@ -16,6 +20,7 @@ from vp_pipeline.assets.healing import NOT_ASKED
 from vp_pipeline.assets.intake import Answers
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges import spot
+from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched, candles_of
 from vp_pipeline.exchanges.patience import Patience
 from vp_pipeline.sandbox.clock import Clock
@@ -175,6 +180,39 @@ def test_an_answer_without_any_candle_is_believed_when_it_is_old(
         runs = ledger.runs(connection, [number])[number]
     assert [run.state for run in runs] == states
     assert (runs[0].start, runs[-1].end) == (window.start, window.end)
+
+
+def test_runs_of_which_each_failed_with_another_market_wait_for_each_other(
+    own_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both would hold the market that they got, and wait for the one that only the ledger hears of."""
+    names = [("okx", "BTC/USDT"), ("htx", "BTC/USDT")]
+    window, now = Window(START, START + HOUR), START + 2 * HOUR
+    got = Fetched(candles_of([], window, now), window, window, now)
+    meeting, record = threading.Barrier(2), ledger.record
+
+    def met(*arguments: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(1)
+        record(*arguments)
+
+    monkeypatch.setattr(ledger, "record", met)
+    with transaction(own_database) as connection:
+        numbers = market_ids(connection, names)
+
+    def keep(failed: tuple[str, str]) -> None:
+        outcomes = {
+            name: FetchError(name[0], "down", retryable=True) if name == failed else got for name in names
+        }
+        answers = {
+            numbers[name]: Answers(Market(exchange=name[0], symbol=name[1]), [window], [outcome])
+            for name, outcome in outcomes.items()
+        }
+        with transaction(own_database) as connection:
+            intake.keep(connection, answers, now)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(keep, names))  # neither is given up by the database
 
 
 def test_numbers_revised_after_the_close_are_replaced_and_counted(simulated: Simulated) -> None:
