@@ -110,11 +110,17 @@ def test_young_candles_that_change_are_never_final(source: GeneratedSource) -> N
     run(source, work)
 
 
+def without(hole: Window) -> Callable[[Candles], Candles]:
+    """An exchange on which nobody traded then."""
+
+    def picked(candles: Candles) -> Candles:
+        return candles.take((candles.open_time < to_ms(hole.start)) | (candles.open_time >= to_ms(hole.end)))
+
+    return picked
+
+
 def test_an_absence_is_asked_for_twice_and_then_believed(source: GeneratedSource, traffic: Traffic) -> None:
     hole = Window(WINDOW.start + 20 * MINUTE, WINDOW.end)
-
-    def without(candles: Candles) -> Candles:
-        return candles.take((candles.open_time < to_ms(hole.start)) | (candles.open_time >= to_ms(hole.end)))
 
     async def work(here: World) -> None:
         key = ("binance", "BTC/USDT")
@@ -128,16 +134,13 @@ def test_an_absence_is_asked_for_twice_and_then_believed(source: GeneratedSource
             str(to_ms(start)) for start in starts
         ]
 
-    run(Twisted(source, without), work)
+    run(Twisted(source, without(hole)), work)
 
 
 def test_a_short_absence_at_the_beginning_is_asked_for_once_with_what_was_before(
     source: GeneratedSource, traffic: Traffic
 ) -> None:
     hole = Window(WINDOW.start, WINDOW.start + 3 * MINUTE)
-
-    def without(candles: Candles) -> Candles:
-        return candles.take((candles.open_time < to_ms(hole.start)) | (candles.open_time >= to_ms(hole.end)))
 
     async def work(here: World) -> None:
         key = ("binance", "BTC/USDT")
@@ -147,7 +150,7 @@ def test_a_short_absence_at_the_beginning_is_asked_for_once_with_what_was_before
         asked = [url.split("startTime=")[1].split("&")[0] for url in traffic.candles()]
         assert asked == [str(to_ms(start)) for start in (WINDOW.start, WINDOW.start - DOUBTED)]
 
-    run(Twisted(source, without), work)
+    run(Twisted(source, without(hole)), work)
 
 
 @pytest.mark.parametrize("minutes", [16, 60])
