@@ -3,10 +3,13 @@
 import math
 from datetime import datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 from dagster import AssetKey, AssetMaterialization, ExecuteInProcessResult
 
+from vp_pipeline.analytics.bar_returns import returns_pct
+from vp_pipeline.analytics.session_report import session_report
 from vp_pipeline.assets.sessions_run import SPANS
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.connection import transaction
@@ -177,3 +180,25 @@ def test_a_day_before_all_bars_fails_and_says_what_to_do(replayed: Replayed) -> 
     assert failure is not None
     assert failure.user_failure_data is not None
     assert "materialize klines/* first" in str(failure.user_failure_data.description)
+
+
+def test_a_table_counts_the_bars_that_are_no_outliers() -> None:
+    """By which days are found whose bars came late: counted otherwise, they would be made again every day."""
+    count = 480
+    closes = 100 * (1 + 0.001 * (np.arange(count) % 7))
+    closes[200] *= 1.5
+    bars = pd.DataFrame(
+        {
+            "open_time": pd.date_range("2025-01-01", periods=count, freq="15min", tz="UTC"),
+            "open": np.r_[100.0, closes[:-1]],
+            "close": closes,
+            "volume": np.where(np.arange(count) % 50, 1.0, 0.0),
+            "trades": 1.0,
+            "taker_buy_volume": 0.0,
+        }
+    ).drop(index=range(300, 320))
+    returns = returns_pct(bars.reset_index(drop=True), pd.Timedelta(minutes=15))
+    table = session_report(returns).rows
+    counted = table.loc[(table["grouping"] == "all") & (table["horizon"] == "bar"), "bars"]
+    assert returns.outlier.sum() == 1
+    assert counted.tolist() == [(~returns.outlier).sum()] == [459]
