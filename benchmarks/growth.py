@@ -1,7 +1,7 @@
 """How Dagster's database grows over years of schedule, with the daily pruning.
 
     .venv/bin/python benchmarks/growth.py --days 365
-    .venv/bin/python benchmarks/growth.py --days 1096 --pages
+    .venv/bin/python benchmarks/growth.py --days 1096 --in-full 60 --pages
 
 Runs the demo, and in it every job once as its schedule would. What Dagster wrote of these runs is then
 repeated for every scheduled time of the days until today, with runs, partitions and times of their own, and
@@ -216,6 +216,9 @@ def main() -> None:
     """Simulate, print, and open pages if asked to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--days", type=int, default=365)
+    parser.add_argument(
+        "--in-full", type=int, metavar="DAYS", help="only so many days at the end have all their runs"
+    )
     parser.add_argument("--pages", action="store_true", help="then open Dagster's pages in a browser")
     parser.add_argument(
         "--folder", type=Path, help="where to leave the installation; by default nothing is left"

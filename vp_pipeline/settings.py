@@ -28,7 +28,10 @@ class SettingsError(ValueError):
 class Settings(BaseSettings):
     """The environment variables, each with the prefix VP_."""
 
-    model_config = SettingsConfigDict(env_prefix="VP_", frozen=True, hide_input_in_errors=True)
+    # A compose file passes on what is not set as an empty text.
+    model_config = SettingsConfigDict(
+        env_prefix="VP_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(
         default=Path(".vp/live"), description="Folder of this installation's database, logs and state."
@@ -42,7 +45,8 @@ class Settings(BaseSettings):
     )
     site_url: AnyHttpUrl = Field(
         default=AnyHttpUrl("http://127.0.0.1:8080"),
-        description="Address of the website, used in links to artifacts.",
+        description="Address of the website: in links, and the only host besides 127.0.0.1 and localhost"
+        " that it answers to.",
     )
     dagster_url: AnyHttpUrl = Field(
         default=AnyHttpUrl("http://127.0.0.1:3000"),
@@ -101,7 +105,7 @@ class Settings(BaseSettings):
     alert_webhook: SecretStr | None = Field(
         default=None, description="Address that gets each alert as JSON; Slack, Mattermost, Discord read it."
     )
-    alert_email: str | None = Field(default=None, description="Whom alerts are sent to; needs the next one.")
+    alert_email: str | None = Field(default=None, description="Who gets alerts by e-mail; needs `VP_ALERT_SMTP_URL`.")
     alert_smtp_url: SecretStr | None = Field(
         default=None, description="Mail server, as `smtp://user:password@host:587` or `smtps://`."
     )
@@ -193,10 +197,11 @@ class Settings(BaseSettings):
 class UserSettings(BaseSettings):
     """The variables that matter before a platform runs: its folder, its markets, and whether it polls."""
 
-    model_config = SettingsConfigDict(env_prefix="VP_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="VP_", env_ignore_empty=True, frozen=True)
 
     home: Path | None = None
     markets_file: Path = SHIPPED
+    database_url: SecretStr | None = None
     # As it is written: what it may be is checked by the platform's processes.
     poll_seconds: str = ""
 
@@ -229,6 +234,9 @@ def load_settings() -> Settings:
         raise SettingsError(
             "VP_EXCHANGE_URL: set, but VP_SOURCE is live: unset one; data would be mislabelled"
         )
+    if (settings.alert_email is None) != (settings.alert_smtp_url is None):
+        missing = "VP_ALERT_SMTP_URL" if settings.alert_email else "VP_ALERT_EMAIL"
+        raise SettingsError(f"{missing}: not set, while the other is: e-mail needs both; set it or unset both")
     if settings.broker_url is not None and find_spec("dagster_celery") is None:
         raise SettingsError(
             "VP_BROKER_URL: needs Celery, which is not installed: `pip install vp-pipeline[cluster]` or"

@@ -48,7 +48,7 @@ def test_the_least_is_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
         ("VP_SOURCE", "alive", "Input should be 'live', 'sandbox' or 'replay' (found 'alive')"),
         ("VP_SITE_URL", "localhost", "Input should be a valid URL"),
         ("VP_DAGSTER_URL", "ftp://127.0.0.1", "URL scheme should be 'http' or 'https'"),
-        ("VP_EXCHANGE_URL", "", "Input should be a valid URL"),
+        ("VP_EXCHANGE_URL", "127.0.0.1", "Input should be a valid URL"),
         ("VP_HOURLY_START", "yesterday", "Input should be a valid datetime"),
         ("VP_HOURLY_START", "2026-01-01T00:30:00Z", "Value error, must be a whole hour, such as 2026-"),
     ],

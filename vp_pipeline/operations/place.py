@@ -28,7 +28,6 @@ class PlaceError(ValueError):
 class PlaceSettings(UserSettings):
     """The variables that say which installation is meant; none is required."""
 
-    database_url: SecretStr | None = None
     dagster_database_url: SecretStr | None = None
     backup_dir: Path | None = None
     exchange_url: AnyHttpUrl | None = None

@@ -78,6 +78,11 @@ def backfill(
         home = user.home_or("live")
         last = platform_file.last_variables(home)
         _no_replay(last, home)
+        if last is None and user.database_url is not None:
+            raise click.UsageError(
+                "VP_DATABASE_URL names a database, whose platform is not one of `vp up`: name its Dagster, such as"
+                " --dagster http://127.0.0.1:3000 (in Docker http://webserver:3000/dagster)"
+            )
         file = Path(last["VP_MARKETS_FILE"]) if last is not None else user.markets_file
         loads = _loads(load_catalog(file), names, klines)
         with _attached(home, last, user) as (settings, check, ours):
