@@ -105,7 +105,9 @@ class Settings(BaseSettings):
     alert_webhook: SecretStr | None = Field(
         default=None, description="Address that gets each alert as JSON; Slack, Mattermost, Discord read it."
     )
-    alert_email: str | None = Field(default=None, description="Who gets alerts by e-mail; needs `VP_ALERT_SMTP_URL`.")
+    alert_email: str | None = Field(
+        default=None, description="Who gets alerts by e-mail; needs `VP_ALERT_SMTP_URL`."
+    )
     alert_smtp_url: SecretStr | None = Field(
         default=None, description="Mail server, as `smtp://user:password@host:587` or `smtps://`."
     )
@@ -236,7 +238,7 @@ def load_settings() -> Settings:
         )
     if (settings.alert_email is None) != (settings.alert_smtp_url is None):
         missing = "VP_ALERT_SMTP_URL" if settings.alert_email else "VP_ALERT_EMAIL"
-        raise SettingsError(f"{missing}: not set, while the other is: e-mail needs both; set it or unset both")
+        raise SettingsError(f"{missing}: not set, while the other is: e-mail needs both")
     if settings.broker_url is not None and find_spec("dagster_celery") is None:
         raise SettingsError(
             "VP_BROKER_URL: needs Celery, which is not installed: `pip install vp-pipeline[cluster]` or"

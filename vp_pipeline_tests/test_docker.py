@@ -40,9 +40,26 @@ def test_every_service_comes_back_and_has_its_limits(name: str) -> None:
     assert re.fullmatch(r"\d+m", service["mem_limit"])
     assert service["logging"]["options"] == {"max-size": "5m", "max-file": "3"}
     assert name in ("migrate", "proxy") or "healthcheck" in service
-    if name not in ("db", "proxy"):
-        assert service["read_only"]
-        assert service["cap_drop"] == ["ALL"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert name == "db" or service["read_only"]
+    assert "cap_add" not in service or name in ("db", "proxy")
+
+
+def neighbours(name: str, services: dict[str, dict[str, Any]]) -> set[str]:
+    """The services that share a network with this one."""
+    own = set(services[name]["networks"])
+    return {other for other, one in services.items() if other != name and own & set(one["networks"])}
+
+
+def test_what_reads_and_what_faces_the_network_cannot_reach_dagster() -> None:
+    gone = {name for name, changes in SMALL.items() if changes == {"profiles": ["apart"]}}
+    small = {name: one | SMALL.get(name, {}) for name, one in SERVICES.items() if name not in gone}
+    for stack, webserver in ((SERVICES, "webserver"), (small, "code")):
+        assert neighbours("site", stack) == {"db", "proxy"}
+        assert neighbours("poller", stack) == {"db"}
+        assert neighbours("ddns", stack) == set()
+        assert neighbours("proxy", stack) == {"site", webserver}
 
 
 def test_a_small_machine_has_room() -> None:
@@ -104,7 +121,7 @@ def test_a_small_stack_has_the_same_services_in_fewer_containers() -> None:
     assert int(SMALL["code"]["mem_limit"][:-1]) <= int(SERVICES["code"]["mem_limit"][:-1]) + lost
     assert not any(gone & set(service.get("depends_on", ())) for service in SERVICES.values())
     # As the proxy and the other services know them.
-    assert SMALL["code"]["networks"]["default"]["aliases"] == ["webserver"]
+    assert SMALL["code"]["networks"]["login"]["aliases"] == ["webserver"]
     _, _, module, port, *options = SMALL["code"]["command"]
     assert (module, port) == ("vp_pipeline.runtime.together", SERVICES["code"]["environment"]["VP_CODE_PORT"])
     apart = SERVICES["webserver"]["command"]

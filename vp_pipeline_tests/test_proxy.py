@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 DOCKER = Path(__file__).resolve().parent.parent / "docker"
-PASSWORD = "correct horse"
+PASSWORD = "correct horse battery"
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def _echo(name: str) -> ThreadingHTTPServer:
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of Caddy, set up as docker/caddy.sh does."""
+    """The port of Caddy, started by docker/caddy.sh."""
     caddy = shutil.which("caddy")
     if caddy is None:
         pytest.skip("no caddy on the PATH: install it to test the proxy's configuration")
@@ -64,18 +64,16 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         text = text.replace(asked, f"127.0.0.1:{servers[name].server_address[1]}")
     folder = tmp_path_factory.mktemp("caddy")
     (folder / "Caddyfile").write_text(text)
-    hashed = subprocess.run(
-        [caddy, "hash-password", "--plaintext", PASSWORD], capture_output=True, text=True, check=True
-    )
     variables = {
         **os.environ,
         "VP_ADDRESS": f"http://:{port}",
         "DAGSTER_USER": "admin",
-        "DAGSTER_HASH": hashed.stdout.strip(),
+        "DAGSTER_PASSWORD": PASSWORD,
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
     }
-    command = [caddy, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    started = (DOCKER / "caddy.sh").read_text().replace("/etc/caddy/Caddyfile", str(folder / "Caddyfile"))
+    command = ["sh", "-c", started]
     with (folder / "log").open("w") as log:
         running = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
     try:
@@ -136,7 +134,12 @@ def _login(password: str) -> str:
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_dagster_is_not_reached_without_a_login(proxy: int, path: str, method: str) -> None:
-    for headers in ({}, {"Authorization": _login("wrong horse")}, {"Authorization": "Bearer x"}):
+    for headers in (
+        {},
+        {"Authorization": _login("wrong horse")},
+        {"Authorization": "Bearer x"},
+        {"Authorization": "Basic "},
+    ):
         status, _, body = _ask(proxy, path, method, **headers)
         # Refused, or taken for a path of the site, which knows none of these.
         assert status == 401 or b'"from": "site"' in body, (path, status, body)
@@ -149,6 +152,18 @@ def test_with_the_login_dagster_answers_and_never_sees_it(proxy: int) -> None:
         {"from": "webserver", "path": "/dagster/graphql", "authorization": None},
     )
     assert headers["X-Frame-Options"] == "DENY"
+
+
+def test_a_short_password_is_refused() -> None:
+    variables = {"PATH": os.environ["PATH"], "DAGSTER_PASSWORD": "x" * 15}
+    ended = subprocess.run(["sh", DOCKER / "caddy.sh"], env=variables, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("DAGSTER_PASSWORD has fewer than 16 characters: choose a longer one")
+
+
+def test_a_browser_is_asked_for_the_login(proxy: int) -> None:
+    status, headers, _ = _ask(proxy, "/dagster", Authorization=_login("wrong"))
+    assert (status, headers["Www-Authenticate"]) == (401, "Basic realm=Dagster")
 
 
 def test_another_sites_page_cannot_use_a_browsers_login(proxy: int) -> None:

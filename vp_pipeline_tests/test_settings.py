@@ -62,6 +62,31 @@ def test_a_bad_variable_is_named(
     assert str(caught.value).startswith(f"{name}: {message}")
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("VP_ALERT_EMAIL", "VP_ALERT_SMTP_URL"), ("VP_ALERT_SMTP_URL", "VP_ALERT_EMAIL")],
+)
+def test_mail_needs_both_of_its_variables(monkeypatch: pytest.MonkeyPatch, given: str, missing: str) -> None:
+    monkeypatch.setenv(given, "smtps://mail.example.org")
+    with pytest.raises(SettingsError, match=f"^{missing}: not set, while the other is"):
+        load_settings()
+    monkeypatch.setenv(missing, "smtps://mail.example.org")
+    assert load_settings().alert_email
+
+
+def test_what_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "VP_HOURLY_START",
+        "VP_POLL_SECONDS",
+        "VP_ALERT_EMAIL",
+        "VP_EXCHANGE_URL",
+        "VP_MARKETS_FILE",
+    ):
+        monkeypatch.setenv(name, "")
+    settings = load_settings()
+    assert (settings.hourly_start, settings.poll_seconds, settings.markets_file) == (None, 20, SHIPPED)
+
+
 @pytest.mark.parametrize("source", ["sandbox", "replay"])
 def test_data_that_is_not_live_needs_its_server(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     monkeypatch.setenv("VP_SOURCE", source)

@@ -80,8 +80,8 @@ def backfill(
         _no_replay(last, home)
         if last is None and user.database_url is not None:
             raise click.UsageError(
-                "VP_DATABASE_URL names a database, whose platform is not one of `vp up`: name its Dagster, such as"
-                " --dagster http://127.0.0.1:3000 (in Docker http://webserver:3000/dagster)"
+                "VP_DATABASE_URL names a database, whose platform is not one of `vp up`: name its Dagster,"
+                " such as --dagster http://127.0.0.1:3000 (in Docker http://webserver:3000/dagster)"
             )
         file = Path(last["VP_MARKETS_FILE"]) if last is not None else user.markets_file
         loads = _loads(load_catalog(file), names, klines)

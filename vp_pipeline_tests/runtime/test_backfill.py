@@ -76,6 +76,15 @@ def test_a_platform_elsewhere_is_asked_by_its_address_and_months_side_by_side_ne
         assert "Dagster at http://127.0.0.1:1 " in result.output
 
 
+def test_a_database_of_ones_own_has_a_dagster_of_its_own(tmp_path: Path) -> None:
+    asked = ["backfill", "--from", "2024-01-01", "--to", "2024-02-01"]
+    variables = {"VP_HOME": str(tmp_path), "VP_DATABASE_URL": "postgresql://vp_writer@db/vp"}
+    result = CliRunner().invoke(main, asked, env=variables)
+    assert result.exit_code == 2
+    assert "name its Dagster, such as --dagster http" in " ".join(result.output.replace("│", "").split())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_replay_has_no_history(tmp_path: Path) -> None:
     platform_file.write(tmp_path, {"VP_SOURCE": "replay", "VP_MARKETS_FILE": str(SHIPPED)})
     assert "holds a replay" in refused(tmp_path, "--from", "2024-01-01", "--to", "2024-02-01")
