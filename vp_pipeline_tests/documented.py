@@ -65,13 +65,12 @@ ELSEWHERE = {
     ".venv/bin/vp backfill --from 2021-01-01 --to 2024-01-01 --klines": _BACKFILL,
     ".venv/bin/vp backfill --from 2023-01-01 --to 2024-01-01 --market"
     ' "binance BTC/USDT" --market "kraken BTC/USD"': _BACKFILL,
-    "vp backfill --dagster http://127.0.0.1:3000 --from 2021-01-01 --to 2026-01-01 --at-once 6": _WORKER,
-    "uv sync --extra cluster": _WORKER,
+    ".venv/bin/vp backfill --dagster http://127.0.0.1:3000 --from 2021-01-01 --to 2026-01-01 --at-once 6": _WORKER,
     "export VP_BROKER_URL=redis://:PASSWORD@10.0.0.1:6379/0": _WORKER,
-    "export VP_DATABASE_URL=postgresql://vp:PASSWORD@10.0.0.2:5432/vp": _WORKER,
-    "export VP_DAGSTER_DATABASE_URL=postgresql+psycopg2://vp:PASSWORD@10.0.0.2:5432/dagster": _WORKER,
+    "export VP_DATABASE_URL=postgresql://vp_writer:PASSWORD@10.0.0.2:5432/vp": _WORKER,
+    "export VP_DAGSTER_DATABASE_URL=postgresql+psycopg2://vp_writer:PASSWORD@10.0.0.2:5432/dagster": _WORKER,
     "export VP_MARKETS_FILE=/etc/vp/markets.toml": _WORKER,
-    "vp worker": _WORKER,
+    ".venv/bin/vp worker --processes 4": _WORKER,
     "python -m vp_pipeline.runtime.code_service 127.0.0.1 4000": Elsewhere(
         _LASTS, (f"{_TESTS}/runtime/test_code_service.py",)
     ),
@@ -82,19 +81,18 @@ ELSEWHERE = {
     "git clone https://github.com/OWNER/vp-pipeline.git": _NETWORK,
     "cd vp-pipeline": Elsewhere("where the test stands already"),
     "git pull": _NETWORK,
-    "sudo usermod -aG docker $USER": _MACHINE,
+    "sudo *": _MACHINE,
+    "ssh -L *": _NETWORK,
+    "chmod 600 .env": Elsewhere("there is no .env here", (f"{_TESTS}/test_docker.py",)),
     "nano .env": Elsewhere("it is an editor"),
     "docker build -f docker/Dockerfile -t vp-pipeline .": _DOCKER,
     "docker compose up -d": _DOCKER,
     "docker compose cp code:/data/backups ./backups": _DOCKER,
     "docker compose --profile ddns up -d": _DOCKER,
     "docker compose exec code vp backup": _DOCKER,
-    "docker compose -f compose.yaml -f compose.cluster.yaml up -d --no-deps db": _DOCKER,
-    "docker compose -f compose.yaml -f compose.cluster.yaml up -d --no-deps"
-    " redis migrate code daemon webserver poller site proxy": _DOCKER,
-    "docker compose -f compose.yaml -f compose.cluster.yaml up -d --no-deps --scale worker=4 worker": _DOCKER,
-    "docker compose exec code vp backfill --dagster http://webserver:3000/dagster"
-    " --from 2021-01-01 --to 2026-01-01": _DOCKER,
+    "docker compose up -d *": _DOCKER,
+    "docker compose run *": _DOCKER,
+    "docker compose exec code vp backfill *": _DOCKER,
 }
 
 
