@@ -1,6 +1,7 @@
 """Answers for programs: rows as JSON or CSV, in bounded pages, with a mark that tells if one has changed.
 
-Here belongs the form of an answer, the same for all of the API. What is in it is in the `api*` modules.
+Here belongs the form of an answer, the same for all of the API. What is in it is in the `api_*` modules, what
+may be asked in `parameters`.
 """
 
 import csv
@@ -10,22 +11,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from math import isfinite
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict
 
-from vp_pipeline.windows import EPOCH
-
-MOST_ROWS = 10_000
-USUAL_ROWS = 1_000
-_LAST = datetime.fromisoformat("3000-01-01T00:00:00+00:00")
 _CSV = "text/csv; charset=utf-8"
-
-Moment = Annotated[AwareDatetime, Field(ge=EPOCH, lt=_LAST)]
-Start = Annotated[Moment, Query(description="First moment, with a time zone: 2023-03-11T00:00:00Z.")]
-End = Annotated[Moment, Query(description="The moment after the last.")]
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="At most so many rows.")]
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -1,44 +1,39 @@
-"""For programs: instruments, markets, candles, profiles and levels.
+"""For programs: instruments, markets, candles and minutes.
 
-Here belong those answers, from the same views and queries as the pages. Their form is in `answers`.
+Here belong those answers, from the same queries as the pages. Their form is in `answers`; profiles and
+levels are in `api_profile`.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from vp_pipeline.analytics.price_rows import Placement
 from vp_pipeline.analytics.timeframes import MINUTES, floor, resample
-from vp_pipeline.analytics.value_area import Rule
 from vp_pipeline.site import bar_queries, status_queries
-from vp_pipeline.site.answers import (
-    MOST_ROWS,
-    PROBLEMS,
-    USUAL_ROWS,
-    End,
-    Limit,
-    Start,
-    answer,
-    number,
-    page_of,
-)
+from vp_pipeline.site.answers import PROBLEMS, answer, number, page_of
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.live import told_of
-from vp_pipeline.site.market import view_of
-from vp_pipeline.site.market_state import State
 from vp_pipeline.site.pages import now_of, settings_of
+from vp_pipeline.site.parameters import (
+    MOST_ROWS,
+    USUAL_ROWS,
+    End,
+    InstrumentName,
+    Limit,
+    Start,
+    check_known,
+    window_of,
+)
 from vp_pipeline.storage import candles, latest
 from vp_pipeline.windows import MINUTE, Window
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["market"])
 
 _CANDLE = ("open_time", "open", "high", "low", "close", "volume", "minutes", "complete")
-_INTERVALS = ("poc", "poc_low", "poc_high", "vah", "vah_low", "vah_high", "val", "val_low", "val_high")
-_LEVELS = ("day", *_INTERVALS, "total_volume", "value_area_share", "row_size", "minutes")
-_INSTRUMENT = Annotated[str, Query(description="A name of /api/v1/instruments.", examples=["BTC"])]
+_MINUTE = ("open_time", "open", "high", "low", "close", "volume", "markets", "missing")
 
 
 class Candle(BaseModel):
@@ -161,7 +156,7 @@ def candle_list(
         raise HTTPException(422, f"timeframe: there is no {timeframe!r}. There are: {', '.join(MINUTES)}.")
     if (instrument is None) == (market is None):
         raise HTTPException(422, "instrument: name an instrument or a market, one of the two.")
-    window = _window(start, end)
+    window = window_of(start, end)
     # Where a candle begins, so that none is cut in two by the end of a page.
     reach = window.start + (limit + 1) * MINUTES[timeframe] * MINUTE
     reach = min(window.end, floor(pd.Timestamp(reach), timeframe).to_pydatetime())
@@ -170,10 +165,10 @@ def candle_list(
         raise HTTPException(422, "limit: so many minutes are not read at once: choose a smaller limit.")
     with reading(request) as connection:
         if instrument is not None:
-            _known("instrument", instrument, list(settings.catalog.instruments))
+            check_known("instrument", instrument, list(settings.catalog.instruments))
             frame = bar_queries.bars(connection, instrument, asked, timeframe)
         else:
-            _known("market", str(market), [one.name for one in settings.catalog.markets])
+            check_known("market", str(market), [one.name for one in settings.catalog.markets])
             if asked.count(MINUTE) > MOST_ROWS * 60:
                 raise HTTPException(
                     422, "limit: so many minutes are not read at once: choose a smaller limit."
@@ -194,122 +189,36 @@ def candle_list(
     return answer(request, kept, _CANDLE, after=after, series=instrument or market, timeframe=timeframe)
 
 
+@router.get("/aggregate")
+@router.get("/aggregate.csv", include_in_schema=False)
+def aggregate(
+    request: Request, instrument: InstrumentName, start: Start, end: End, limit: Limit = USUAL_ROWS
+) -> Response:
+    """The minutes of [start, end) as they are stored, at most `limit`; prices are as the lead traded."""
+    check_known("instrument", instrument, list(settings_of(request).catalog.instruments))
+    window = window_of(start, end)
+    with reading(request) as connection:
+        found = bar_queries.stored_minutes(connection, instrument, window, limit + 1)
+    rows = [{name: number(value) for name, value in zip(_MINUTE, row, strict=True)} for row in found]
+    kept, following = page_of(rows, limit, "open_time")
+    after = None if following is None else {"start": _stamp(following)}
+    return answer(request, kept, _MINUTE, after=after, instrument=instrument)
+
+
 @router.get("/latest")
 @router.get("/latest.csv", include_in_schema=False)
-def latest_minutes(request: Request, instrument: _INSTRUMENT) -> Response:
+def latest_minutes(request: Request, instrument: InstrumentName) -> Response:
     """Minutes after the last candle, of the lead market alone: provisional, in US dollars, soon replaced.
 
     `read_at` is when the lead was last asked, null if never; `late_seconds` later that is overdue.
     """
     settings = settings_of(request)
-    _known("instrument", instrument, list(settings.catalog.instruments))
+    check_known("instrument", instrument, list(settings.catalog.instruments))
     with reading(request) as connection:
         found = latest.read(connection, instrument)
     nothing = latest.Latest(settings.catalog.instruments[instrument].lead, None, "not asked yet", ())
     told = told_of(found or nothing, settings)
     return answer(request, told.pop("minutes"), latest.Minute._fields, instrument=instrument, **told)
-
-
-@router.get("/profile")
-@router.get("/profile.csv", include_in_schema=False)
-def profile(
-    request: Request,
-    instrument: _INSTRUMENT,
-    start: Start,
-    end: End,
-    venue: Annotated[
-        list[str] | None, Query(description="These markets alone; all if none is named.")
-    ] = None,
-    placement: Annotated[Placement, Query(description="Where a candle's volume goes.")] = "uniform",
-    rule: Annotated[Rule, Query(description="How the value area grows.")] = "two-row",
-) -> Response:
-    """Volume by price of [start, end) in US dollars, by venue and together, with POC and value area."""
-    settings = settings_of(request)
-    _known("instrument", instrument, list(settings.catalog.instruments))
-    names = [one.name for one in settings.catalog.markets if one.base == instrument]
-    for one in venue or ():
-        _known("venue", one, names)
-    if placement == "trades":
-        raise HTTPException(
-            422, "placement: trades are not stored: choose uniform, touched, midpoint or close."
-        )
-    window = _window(start, end)
-    if (window.start.second, window.end.second, window.start.microsecond, window.end.microsecond) != (0,) * 4:
-        raise HTTPException(422, "start: must be a whole minute, and end too.")
-    chosen = tuple(name for name in names if name in (venue or ()))
-    state = State(instrument, dates=window, venues=chosen, placement=placement, rule=rule)
-    found = view_of(request, state)
-    if found is None or found.levels is None:
-        return answer(request, [], ("price", "volume"), instrument=instrument, levels=None, lacking_hours=0)
-    whole = found.levels.rows
-    if len(whole.volume) > MOST_ROWS:
-        raise HTTPException(
-            422, f"end: this has more than {MOST_ROWS:,} price rows: choose a shorter window."
-        )
-    parts = {
-        name: rows.between(whole.first_row, len(whole.volume)).volume for name, rows in found.venues.items()
-    }
-    rows = [
-        {
-            "price": float(price),
-            "volume": float(volume),
-            **{name: float(part[at]) for name, part in parts.items()},
-        }
-        for at, (price, volume) in enumerate(zip(whole.price, whole.volume, strict=True))
-        if volume > 0
-    ]
-    area = found.levels.area
-    levels = {"poc": area.poc, "vah": area.vah, "val": area.val, "share": found.levels.share}
-    return answer(
-        request,
-        rows,
-        ("price", "volume", *parts),
-        instrument=instrument,
-        row_size=whole.row_size,
-        levels={**levels, "volume": whole.total},
-        coverage=found.coverage,
-        lacking_hours=found.lacking_hours,
-    )
-
-
-@router.get("/levels")
-@router.get("/levels.csv", include_in_schema=False)
-def levels(
-    request: Request, instrument: _INSTRUMENT, start: Start, end: End, limit: Limit = USUAL_ROWS
-) -> Response:
-    """Levels of the days that begin within [start, end), with intervals; what is naked as of the last."""
-    settings = settings_of(request)
-    _known("instrument", instrument, list(settings.catalog.instruments))
-    window = _window(start, end)
-    with reading(request) as connection:
-        found = connection.execute(
-            f"SELECT {', '.join(_LEVELS)} FROM volume_profile WHERE base = %s"  # noqa: S608  # constant names
-            " AND day >= %s AND day < %s ORDER BY day LIMIT %s",
-            [instrument, window.start, window.end, limit + 1],
-        ).fetchall()
-        naked = connection.execute(
-            "SELECT poc_day, poc FROM naked_poc WHERE base = %(base)s AND touched IS NULL AND day ="
-            " (SELECT max(day) FROM naked_poc WHERE base = %(base)s AND day < %(end)s) ORDER BY 1",
-            {"base": instrument, "end": window.end},
-        ).fetchall()
-    rows: list[dict[str, Any]] = [
-        {name: number(value) for name, value in zip(_LEVELS, row, strict=True)} for row in found
-    ]
-    kept, following = page_of(rows, limit, "day")
-    after = None if following is None else {"start": f"{following}T00:00:00Z"}
-    told = [{"day": str(day), "poc": poc} for day, poc in naked]
-    return answer(request, kept, _LEVELS, after=after, instrument=instrument, naked=told)
-
-
-def _window(start: datetime, end: datetime) -> Window:
-    if end <= start:
-        raise HTTPException(422, "end: must be after start.")
-    return Window(start.astimezone(UTC), end.astimezone(UTC))
-
-
-def _known(name: str, value: str, known: list[str]) -> None:
-    if value not in known:
-        raise HTTPException(404, f"There is no {name} {value!r}. There are: {', '.join(known)}.")
 
 
 def _stamp(moment: datetime) -> str:

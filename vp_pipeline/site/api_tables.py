@@ -10,16 +10,16 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from psycopg import sql
 
 from vp_pipeline.site import session_queries
-from vp_pipeline.site.answers import PROBLEMS, USUAL_ROWS, Limit, answer, number
+from vp_pipeline.site.answers import PROBLEMS, answer, number
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
+from vp_pipeline.site.parameters import USUAL_ROWS, Limit, Offset
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_SUMMARY
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["reports"])
 
-Offset = Annotated[int, Query(ge=0, le=10**9, description="Rows to leave out before the first.")]
 _RETURNS = ("day", "gross", "net", "turnover", "cost")
 _ARTIFACT = ("name", "partition", "media_type", "size", "sha256", "run_id", "created_at", "url")
 

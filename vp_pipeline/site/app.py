@@ -14,8 +14,8 @@ from starlette.staticfiles import StaticFiles
 
 from vp_pipeline.settings import Settings
 from vp_pipeline.site import (
-    api,
     api_market,
+    api_profile,
     api_tables,
     documents,
     errors,
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.counts = counts
     app.state.views = market.Views()
     pages = (market, live, sessions, strategies, status, documents, plotly_js)
-    for module in (*pages, api, api_market, api_tables, metrics):
+    for module in (*pages, api_market, api_profile, api_tables, metrics):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     errors.install(app)

@@ -21,6 +21,7 @@ from starlette.responses import StreamingResponse
 from vp_pipeline.settings import Settings
 from vp_pipeline.site.database import address, become_reader
 from vp_pipeline.site.pages import settings_of
+from vp_pipeline.site.parameters import check_known
 from vp_pipeline.storage import latest
 from vp_pipeline.storage.latest import CHANNEL, Latest
 
@@ -152,9 +153,7 @@ def told_of(latest: Latest, settings: Settings) -> dict[str, Any]:
 @router.get("/live")
 async def live(request: Request, instrument: str, after: int | None = None) -> StreamingResponse:
     """The stream of an instrument's changes, as server-sent events."""
-    known = settings_of(request).catalog.instruments
-    if instrument not in known:
-        raise HTTPException(404, f"There is no instrument {instrument!r}. There are: {', '.join(known)}.")
+    check_known("instrument", instrument, list(settings_of(request).catalog.instruments))
     hub: Hub = request.app.state.hub
     if hub.closed or hub.readers >= MOST_READERS:
         raise HTTPException(503, f"More than {MOST_READERS} readers follow already. Try again later.")

@@ -1,6 +1,7 @@
-"""What Prometheus asks: requests and how long they took, how far each market lags and how complete it is.
+"""For monitoring: whether the site works, its requests, each market's lag and coverage.
 
-Here belong counting and the text format (0.0.4). Nothing is kept but sums since the start of the process.
+Here belong counting and the text format of Prometheus (0.0.4). Nothing is kept but sums since the process
+began.
 """
 
 import threading
@@ -13,8 +14,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vp_pipeline.site.api_market import market_rows
+from vp_pipeline.site.database import reading
+from vp_pipeline.site.errors import HEALTH_PATH
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -82,7 +85,15 @@ class Counted:
             self.counts.add(route, method, status, time.perf_counter() - began)
 
 
-@router.get("/metrics")
+@router.get(HEALTH_PATH)
+def healthz(request: Request) -> dict[str, str]:
+    """Whether the database answers."""
+    with reading(request) as connection:
+        connection.execute("SELECT 1")
+    return {"status": "ok"}
+
+
+@router.get("/metrics", include_in_schema=False)
 def metrics(request: Request) -> Response:
     """All of it, with `vp_database_up` 0 and nothing of the markets while the database does not answer."""
     counts: Counts = request.app.state.counts

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import requests
 
-from vp_pipeline.site import api
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import AGGREGATE
@@ -79,17 +78,33 @@ def test_aggregate_is_half_open_and_keeps_nulls(address: str) -> None:
     assert body["rows"][0]["close"] == 20_005.0
     assert body["rows"][1]["close"] is None
     assert body["rows"][1]["missing"] == "binance BTC/USDT"
-    assert body["next_start"] is None
+    assert (body["instrument"], body["next"]) == ("BTC", None)
 
 
-def test_aggregate_comes_in_bounded_parts(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "MOST_ROWS", 50)
-    start, lengths = START.isoformat(), []
-    while start:
-        body = _get(address, instrument="BTC", start=start, end=(START + MINUTES * MINUTE).isoformat()).json()
+def test_aggregate_comes_in_pages_as_candles_do(address: str) -> None:
+    end = (START + MINUTES * MINUTE).isoformat()
+    answer = _get(address, instrument="BTC", start=START.isoformat(), end=end, limit="50")
+    lengths, seen = [], []
+    while True:
+        body = answer.json()
         lengths.append(len(body["rows"]))
-        start = body["next_start"]
+        seen += [row["open_time"] for row in body["rows"]]
+        assert answer.headers.get("link") == (body["next"] and f'<{body["next"]}>; rel="next"')
+        if body["next"] is None:
+            break
+        answer = requests.get(body["next"], timeout=10)
     assert lengths == [50, 50, 20]
+    assert len(set(seen)) == MINUTES
+
+
+def test_aggregate_is_csv_too_and_nothing_stands_for_what_is_not_known(address: str) -> None:
+    query = {"instrument": "BTC", "start": "2023-03-11T00:02:00Z", "end": "2023-03-11T00:04:00Z"}
+    text = requests.get(f"{address}/api/v1/aggregate.csv", params=query, timeout=10).text
+    assert text.splitlines() == [
+        "open_time,open,high,low,close,volume,markets,missing",
+        "2023-03-11T00:02:00Z,20000.0,20010.0,19990.0,20005.0,1.5,2,",
+        "2023-03-11T00:03:00Z,,,,,1.5,2,binance BTC/USDT",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +198,7 @@ def test_csv_by_suffix_and_by_header(address: str) -> None:
         "instruments",
         "markets",
         "candles?instrument=BTC&{span}",
+        "aggregate?instrument=BTC&{span}",
         "profile?instrument=BTC&{span}",
         "artifacts",
         "levels?instrument=BTC&{span}",
