@@ -7,17 +7,11 @@ import pandas as pd
 
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import Connection
-from vp_pipeline.storage.tables import STRATEGY_NET, STRATEGY_RETURN, STRATEGY_SUMMARY
-
-
-def returns(connection: Connection) -> pd.DataFrame:
-    """Daily returns before costs, one column a strategy, by day."""
-    stored = rows.read(connection, STRATEGY_RETURN, {})
-    return stored.pivot(index="day", columns="strategy", values="return")
+from vp_pipeline.storage.tables import STRATEGY_NET, STRATEGY_SUMMARY
 
 
 def net(connection: Connection) -> pd.DataFrame:
-    """Daily returns after costs, likewise; empty as long as none were computed."""
+    """Daily returns after costs, one column a strategy, by day; empty as long as none were computed."""
     stored = rows.read(connection, STRATEGY_NET, {})
     return stored.pivot(index="day", columns="strategy", values="net")
 

