@@ -41,10 +41,12 @@ class Problem(BaseModel):
     )
 
 
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
+_PROBLEM = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+_AGAIN = {"Retry-After": {"description": "Seconds until then.", "schema": {"type": "integer"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {**_PROBLEM, "description": "It does not exist; the detail says what does."},
     422: {**_PROBLEM, "description": "A parameter cannot be used; the detail says which and why."},
+    429: {**_PROBLEM, "description": "Too many requests of one client: ask again later.", "headers": _AGAIN},
     503: {**_PROBLEM, "description": "The database does not answer."},
 }
 

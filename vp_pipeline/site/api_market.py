@@ -9,11 +9,22 @@ from typing import Annotated, Any
 
 import pandas as pd
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from vp_pipeline.analytics.timeframes import MINUTES, floor, resample
 from vp_pipeline.site import bar_queries, status_queries
 from vp_pipeline.site.answers import PROBLEMS, answer, number, page_of
+from vp_pipeline.site.api_models import (
+    Candle,
+    Candles,
+    Instrument,
+    Instruments,
+    Latest,
+    Market,
+    Markets,
+    Minute,
+    Minutes,
+    ProvisionalMinute,
+)
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.live import told_of
 from vp_pipeline.site.pages import now_of, settings_of
@@ -32,54 +43,11 @@ from vp_pipeline.windows import MINUTE, Window
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["market"])
 
-_CANDLE = ("open_time", "open", "high", "low", "close", "volume", "minutes", "complete")
-_MINUTE = ("open_time", "open", "high", "low", "close", "volume", "markets", "missing")
+_CANDLE = tuple(Candle.model_fields)
+_MINUTE = tuple(Minute.model_fields)
 
 
-class Candle(BaseModel):
-    """Prices in US dollars for an instrument, in the quote currency for a market; volume in base units."""
-
-    open_time: datetime
-    open: float | None
-    high: float | None
-    low: float | None
-    close: float | None
-    volume: float
-    minutes: int
-    complete: bool
-
-
-class Candles(BaseModel):
-    """Candles in order. `next` is where to ask on, null after the last."""
-
-    series: str
-    timeframe: str
-    next: str | None
-    rows: list[Candle]
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "series": "BTC",
-                "timeframe": "1h",
-                "next": None,
-                "rows": [
-                    {
-                        "open_time": "2023-03-11T00:00:00Z",
-                        "open": 20150.1,
-                        "high": 20310.0,
-                        "low": 20090.5,
-                        "close": 20281.3,
-                        "volume": 5120.4,
-                        "minutes": 60,
-                        "complete": True,
-                    }
-                ],
-            }
-        }
-    )
-
-
-@router.get("/instruments")
+@router.get("/instruments", response_model=Instruments)
 @router.get("/instruments.csv", include_in_schema=False)
 def instruments(request: Request) -> Response:
     """What is aggregated, from when to when, and which market leads."""
@@ -99,19 +67,18 @@ def instruments(request: Request) -> Response:
                     "change": bar_queries.change_number(connection, name),
                 }
             )
-    columns = ("instrument", "row_size", "lead", "markets", "first_minute", "last_minute", "change")
-    return answer(request, rows, columns)
+    return answer(request, rows, tuple(Instrument.model_fields))
 
 
-@router.get("/markets")
+@router.get("/markets", response_model=Markets)
 @router.get("/markets.csv", include_in_schema=False)
-@router.get("/status")
+@router.get("/status", response_model=Markets)
 @router.get("/status.csv", include_in_schema=False)
 def markets(request: Request) -> Response:
     """Every market: last minute, how long ago it closed, how much of the last day is there, why not all."""
     settings = settings_of(request)
     rows = market_rows(request)
-    columns = ("market", "state", "last_minute", "lag_seconds", "rows", "expected_24h", "got_24h", "reason")
+    columns = tuple(Market.model_fields)
     return answer(request, rows, columns, source=settings.source, label=settings.label)
 
 
@@ -189,7 +156,7 @@ def candle_list(
     return answer(request, kept, _CANDLE, after=after, series=instrument or market, timeframe=timeframe)
 
 
-@router.get("/aggregate")
+@router.get("/aggregate", response_model=Minutes)
 @router.get("/aggregate.csv", include_in_schema=False)
 def aggregate(
     request: Request, instrument: InstrumentName, start: Start, end: End, limit: Limit = USUAL_ROWS
@@ -205,7 +172,7 @@ def aggregate(
     return answer(request, kept, _MINUTE, after=after, instrument=instrument)
 
 
-@router.get("/latest")
+@router.get("/latest", response_model=Latest)
 @router.get("/latest.csv", include_in_schema=False)
 def latest_minutes(request: Request, instrument: InstrumentName) -> Response:
     """Minutes after the last candle, of the lead market alone: provisional, in US dollars, soon replaced.
@@ -218,7 +185,9 @@ def latest_minutes(request: Request, instrument: InstrumentName) -> Response:
         found = latest.read(connection, instrument)
     nothing = latest.Latest(settings.catalog.instruments[instrument].lead, None, "not asked yet", ())
     told = told_of(found or nothing, settings)
-    return answer(request, told.pop("minutes"), latest.Minute._fields, instrument=instrument, **told)
+    return answer(
+        request, told.pop("minutes"), tuple(ProvisionalMinute.model_fields), instrument=instrument, **told
+    )
 
 
 def _stamp(moment: datetime) -> str:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from vp_pipeline.analytics.price_rows import Placement
 from vp_pipeline.analytics.value_area import Rule
 from vp_pipeline.site.answers import PROBLEMS, answer, number, page_of
+from vp_pipeline.site.api_models import DayLevels, Levels, Profile
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.market import view_of
 from vp_pipeline.site.market_state import State
@@ -27,11 +28,10 @@ from vp_pipeline.site.parameters import (
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["market"])
 
-_INTERVALS = ("poc", "poc_low", "poc_high", "vah", "vah_low", "vah_high", "val", "val_low", "val_high")
-_LEVELS = ("day", *_INTERVALS, "total_volume", "value_area_share", "row_size", "minutes")
+_LEVELS = tuple(DayLevels.model_fields)
 
 
-@router.get("/profile")
+@router.get("/profile", response_model=Profile)
 @router.get("/profile.csv", include_in_schema=False)
 def profile(
     request: Request,
@@ -61,7 +61,16 @@ def profile(
     state = State(instrument, dates=window, venues=chosen, placement=placement, rule=rule)
     found = view_of(request, state)
     if found is None or found.levels is None:
-        return answer(request, [], ("price", "volume"), instrument=instrument, levels=None, lacking_hours=0)
+        return answer(
+            request,
+            [],
+            ("price", "volume"),
+            instrument=instrument,
+            row_size=settings.catalog.instruments[instrument].row_size,
+            levels=None,
+            coverage=found and found.coverage,
+            lacking_hours=found.lacking_hours if found else 0,
+        )
     whole = found.levels.rows
     if len(whole.volume) > MOST_ROWS:
         raise HTTPException(
@@ -93,7 +102,7 @@ def profile(
     )
 
 
-@router.get("/levels")
+@router.get("/levels", response_model=Levels)
 @router.get("/levels.csv", include_in_schema=False)
 def levels(
     request: Request, instrument: InstrumentName, start: Start, end: End, limit: Limit = USUAL_ROWS

@@ -11,6 +11,14 @@ from psycopg import sql
 
 from vp_pipeline.site import session_queries
 from vp_pipeline.site.answers import PROBLEMS, answer, number
+from vp_pipeline.site.api_models import (
+    Artifact,
+    Artifacts,
+    Sessions,
+    Strategies,
+    StrategyReturn,
+    StrategyReturns,
+)
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
 from vp_pipeline.site.parameters import USUAL_ROWS, Limit, Offset
@@ -20,11 +28,11 @@ from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_SUMMARY
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS, tags=["reports"])
 
-_RETURNS = ("day", "gross", "net", "turnover", "cost")
-_ARTIFACT = ("name", "partition", "media_type", "size", "sha256", "run_id", "created_at", "url")
+_RETURNS = tuple(StrategyReturn.model_fields)
+_ARTIFACT = tuple(Artifact.model_fields)
 
 
-@router.get("/sessions")
+@router.get("/sessions", response_model=Sessions)
 @router.get("/sessions.csv", include_in_schema=False)
 def sessions(
     request: Request,
@@ -58,7 +66,7 @@ def sessions(
     return _paged(request, [_row(columns, row) for row in found], columns, limit, offset)
 
 
-@router.get("/strategies")
+@router.get("/strategies", response_model=Strategies)
 @router.get("/strategies.csv", include_in_schema=False)
 def strategies(request: Request) -> Response:
     """A line of figures for each strategy, after costs unless the name says gross."""
@@ -71,7 +79,7 @@ def strategies(request: Request) -> Response:
     return answer(request, [_row(columns, row) for row in found], columns)
 
 
-@router.get("/strategies/{strategy}")
+@router.get("/strategies/{strategy}", response_model=StrategyReturns)
 @router.get("/strategies/{strategy}/returns.csv", include_in_schema=False)
 def strategy_returns(
     request: Request,
@@ -96,7 +104,7 @@ def strategy_returns(
     return answer(request, rows[:limit], _RETURNS, after=after, strategy=strategy)
 
 
-@router.get("/artifacts")
+@router.get("/artifacts", response_model=Artifacts)
 @router.get("/artifacts.csv", include_in_schema=False)
 def artifact_list(
     request: Request,
