@@ -81,10 +81,15 @@ def marked(request: Request, body: bytes, kind: str, headers: Mapping[str, str])
     """The body with its ETag, or the news that it has not changed."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     every = {"etag": tag, "cache-control": "no-cache", "vary": "Accept, Accept-Encoding", **headers}
-    given = (one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(","))
-    if any(one in ("*", tag) for one in given):
+    if has_already(request, tag):
         return Response(status_code=304, headers=every)
     return Response(body, media_type=kind, headers=every)
+
+
+def has_already(request: Request, tag: str) -> bool:
+    """Whether who asks says that it holds what the tag names."""
+    given = (one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(","))
+    return any(one in ("*", tag) for one in given)
 
 
 def page_of(rows: list[dict[str, Any]], limit: int, key: str) -> tuple[list[dict[str, Any]], Any]:

@@ -21,7 +21,7 @@ from vp_pipeline.site.api_models import (
 )
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
-from vp_pipeline.site.parameters import USUAL_ROWS, Limit, Offset
+from vp_pipeline.site.parameters import USUAL_ROWS, Limit, Offset, check_known
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_SUMMARY
@@ -89,11 +89,7 @@ def strategy_returns(
 ) -> Response:
     """Daily returns before and after costs, oldest first."""
     with reading(request) as connection:
-        known = _strategies(connection)
-        if strategy not in known:
-            raise HTTPException(
-                404, f"There is no strategy {strategy!r}. There are: {', '.join(known) or 'none yet'}."
-            )
+        check_known("strategy", strategy, _strategies(connection))
         found = connection.execute(
             "SELECT day, return, net, turnover, cost FROM strategy_return LEFT JOIN strategy_net"
             " USING (strategy, day) WHERE strategy = %s AND day >= %s ORDER BY day LIMIT %s",

@@ -5,12 +5,15 @@ why a document cannot act on this origin in `headers`.
 """
 
 import re
+from datetime import UTC
+from email.utils import format_datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
+from vp_pipeline.site.answers import has_already
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.headers import ARTIFACT_POLICY, PREVIEW_POLICY
 from vp_pipeline.site.pages import page
@@ -60,15 +63,16 @@ def artifact(request: Request, path: str, download: bool = False) -> Response:
         found = locate(connection, path)
         if found is None:
             raise HTTPException(404, f"There is no artifact {path!r}.")
+        tag = f'"{found.sha256}"'
         headers = {
-            "etag": f'"{found.sha256}"',
-            "last-modified": f"{found.created_at:%a, %d %b %Y %H:%M:%S} GMT",
+            "etag": tag,
+            "last-modified": format_datetime(found.created_at.astimezone(UTC), usegmt=True),
             "content-security-policy": ARTIFACT_POLICY,
             "x-frame-options": "SAMEORIGIN",
         }
         if download:
             headers["content-disposition"] = f'attachment; filename="{file_name(found)}"'
-        if _matches(request.headers.get("if-none-match", ""), found.sha256):
+        if has_already(request, tag):
             return Response(status_code=304, headers=headers)
         if request.method == "HEAD":
             headers |= {"content-length": str(found.size), "content-type": found.media_type}
@@ -119,8 +123,3 @@ def file_name(artifact: Artifact) -> str:
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", path_of(artifact).replace("/", "-"))
     ending = _ENDINGS.get(artifact.media_type.partition(";")[0], "")
     return stem.removesuffix(ending) + ending
-
-
-def _matches(if_none_match: str, sha256: str) -> bool:
-    tags = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
-    return any(tag in ("*", f'"{sha256}"') for tag in tags)

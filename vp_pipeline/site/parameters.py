@@ -42,4 +42,6 @@ def check_known(name: str, value: str, known: Sequence[str]) -> None:
         HTTPException: the value is none of the known ones.
     """
     if value not in known:
-        raise HTTPException(404, f"There is no {name} {value!r}. There are: {', '.join(known)}.")
+        raise HTTPException(
+            404, f"There is no {name} {value!r}. There are: {', '.join(known) or 'none yet'}."
+        )

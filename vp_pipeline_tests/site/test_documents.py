@@ -72,7 +72,9 @@ def test_an_unchanged_document_is_not_sent_again(address: str, stored: dict[str,
     url, sha256 = f"{address}/artifacts/tearsheets/mean_reversion", stored["tearsheets/mean_reversion"].sha256
     first = requests.get(url, timeout=10)
     assert first.headers["etag"] == f'"{sha256}"'
-    parsedate_to_datetime(first.headers["last-modified"])
+    modified = stored["tearsheets/mean_reversion"].created_at.replace(microsecond=0)
+    assert parsedate_to_datetime(first.headers["last-modified"]) == modified
+    assert first.headers["last-modified"].endswith(" GMT")
     for tag in (f'"{sha256}"', f'W/"{sha256}"', f'"old", "{sha256}"', "*"):
         again = requests.get(url, headers={"If-None-Match": tag}, timeout=10)
         assert (again.status_code, again.content) == (304, b""), tag
