@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from vp_pipeline.analytics.price_rows import Placement
 from vp_pipeline.analytics.value_area import Rule
+from vp_pipeline.site import level_queries
 from vp_pipeline.site.answers import PROBLEMS, answer, number, page_of
 from vp_pipeline.site.api_models import DayLevels, Levels, Profile
 from vp_pipeline.site.database import reading
@@ -107,7 +108,7 @@ def profile(
 def levels(
     request: Request, instrument: InstrumentName, start: Start, end: End, limit: Limit = USUAL_ROWS
 ) -> Response:
-    """Levels of the days that begin within [start, end), with intervals; what is naked as of the last."""
+    """Levels of the days that begin within [start, end), with intervals; what is naked at the end."""
     settings = settings_of(request)
     check_known("instrument", instrument, list(settings.catalog.instruments))
     window = window_of(start, end)
@@ -117,15 +118,11 @@ def levels(
             " AND day >= %s AND day < %s ORDER BY day LIMIT %s",
             [instrument, window.start, window.end, limit + 1],
         ).fetchall()
-        naked = connection.execute(
-            "SELECT poc_day, poc FROM naked_poc WHERE base = %(base)s AND touched IS NULL AND day ="
-            " (SELECT max(day) FROM naked_poc WHERE base = %(base)s AND day < %(end)s) ORDER BY 1",
-            {"base": instrument, "end": window.end},
-        ).fetchall()
+        naked = level_queries.naked_pocs(connection, instrument, window.end)
     rows: list[dict[str, Any]] = [
         {name: number(value) for name, value in zip(_LEVELS, row, strict=True)} for row in found
     ]
     kept, following = page_of(rows, limit, "day")
     after = None if following is None else {"start": f"{following}T00:00:00Z"}
-    told = [{"day": str(day), "poc": poc} for day, poc in naked]
+    told = [{"day": str(one.day), "poc": one.price} for one in naked]
     return answer(request, kept, _LEVELS, after=after, instrument=instrument, naked=told)

@@ -88,6 +88,24 @@ def test_what_the_daily_profiles_say_is_shown(address: str) -> None:
     assert "naked POC 2023-03-08" in [one["text"] for one in figure["layout"]["annotations"]]
 
 
+@pytest.mark.parametrize(("end", "naked"), [("12:00", True), ("15:00", True), ("15:01", False)])
+def test_a_point_of_control_is_naked_until_it_is_touched(
+    address: str, database_url: str, end: str, naked: bool
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE naked_poc SET touched = '2023-03-11T15:00Z'")
+    try:
+        query = {"instrument": "BTC", "start": "2023-03-11T00:00Z", "end": f"2023-03-11T{end}Z"}
+        levels = requests.get(f"{address}/api/v1/levels", params=query, timeout=10).json()
+        assert levels["naked"] == ([{"day": "2023-03-08", "poc": 19_400.0}] if naked else [])
+        dates = {"from": "2023-03-11", "to": f"2023-03-11T{end}"}
+        text = _text(requests.get(address, params=dates, timeout=10).text)
+        assert ("Naked points of control 2023-03-08 19,400" in text) == naked
+    finally:
+        with psycopg.connect(database_url) as connection:
+            connection.execute("UPDATE naked_poc SET touched = NULL")
+
+
 @pytest.mark.parametrize("timeframe", ["1m", "15m", "1h", "4h", "1d", "1w"])
 def test_candles_are_the_minutes_resampled(
     settings: Settings, dollars: dict[str, pd.DataFrame], timeframe: str
