@@ -220,6 +220,12 @@ class Catalog(_Entry):
         """Markets that still trade, in the file's order; of one base if given."""
         return tuple(m for m in self.markets if m.retired is None and base in (None, m.base))
 
+    def time_of(self, now: datetime) -> datetime:
+        """The time to judge lags by: now, or the end of a recording."""
+        if self.recording is None or not self.recording.minutes:
+            return now
+        return min(now, max(span.window.end for span in self.recording.minutes))
+
     def kline_key(self, kline: Klines) -> str:
         """The asset name of a kline series: the symbol, with the interval where one symbol has several."""
         several = sum(other.symbol == kline.symbol for other in self.klines) > 1

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,16 @@ def test_a_recorded_span_touches_hours_and_days(tmp_path: Path) -> None:
         datetime(2023, 3, 11, tzinfo=UTC),
     )
     assert (span.days.start, span.days.end) == (span.hours.start, span.hours.end)
+
+
+def test_a_recordings_time_stands_still_at_its_end(tmp_path: Path) -> None:
+    recorded = GOOD.replace("2023-03-11T01:00:00+01:00", "2023-03-11T00:07:00Z")
+    end = datetime(2023, 3, 11, 0, 7, tzinfo=UTC)
+    catalog = load_catalog(write(tmp_path, recorded))
+    assert catalog.time_of(datetime(2026, 1, 1, tzinfo=UTC)) == end
+    assert catalog.time_of(end - timedelta(hours=1)) == end - timedelta(hours=1)
+    live = load_catalog(write(tmp_path, GOOD[: GOOD.index("[recording]")]))
+    assert live.time_of(end) == end
 
 
 # What is changed in the good file, the line that must be named, and what must be said of it.

@@ -16,7 +16,6 @@ from vp_pipeline.operations import checkup
 from vp_pipeline.operations.checkup import Check
 from vp_pipeline.operations.errors import told_plainly
 from vp_pipeline.operations.place import PlaceError, PlaceSettings, address, source
-from vp_pipeline.operations.status import time_of
 from vp_pipeline.settings import LABELS, Source
 from vp_pipeline.storage.connection import transaction
 
@@ -68,7 +67,7 @@ def _exchanges(settings: PlaceSettings, catalog: Catalog, held: Source) -> Itera
         return
     from vp_pipeline.operations import checkup_exchanges
 
-    answers = checkup_exchanges.ask(catalog, settings.host_of, time_of(catalog, datetime.now(UTC)))
+    answers = checkup_exchanges.ask(catalog, settings.host_of, catalog.time_of(datetime.now(UTC)))
     if held == "replay":
         yield Check("clock", "not compared: a recording has a time of its own")
     else:

@@ -104,14 +104,6 @@ def market_statuses(connection: Connection, catalog: Catalog, now: datetime) -> 
     return [status(name) for name in names]
 
 
-def time_of(catalog: Catalog, now: datetime) -> datetime:
-    """Now, or the end of a recording."""
-    recording = catalog.recording
-    if recording is None or not recording.minutes:
-        return now
-    return min(now, max(span.window.end for span in recording.minutes))
-
-
 def _until(frontier: datetime, now: datetime, state: str) -> datetime:
     """Up to where minutes are expected to be known."""
     if state != "live" or now - frontier <= PATIENCE:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from vp_pipeline.operations.errors import told_plainly
 from vp_pipeline.operations.place import Place, PlaceSettings, opened
-from vp_pipeline.operations.status import MarketStatus, Trouble, market_statuses, time_of
+from vp_pipeline.operations.status import MarketStatus, Trouble, market_statuses
 
 _WIDTH = 120
 
@@ -23,7 +23,7 @@ _WIDTH = 120
 def status(as_json: bool) -> None:
     """Show each market's last closed minute, lag, coverage, gaps and last error."""
     with told_plainly(), opened(PlaceSettings()) as place:
-        now = time_of(place.catalog, datetime.now(UTC))
+        now = place.catalog.time_of(datetime.now(UTC))
         markets = market_statuses(place.connection, place.catalog, now)
         if as_json:
             click.echo(json.dumps(_document(place, now, markets), indent=2))

@@ -4,8 +4,8 @@ Here belong those answers, from the same queries as the pages. Their form is in 
 levels are in `api_profile`.
 """
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated
 
 import pandas as pd
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -27,7 +27,7 @@ from vp_pipeline.site.api_models import (
 )
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.live import told_of
-from vp_pipeline.site.pages import now_of, settings_of
+from vp_pipeline.site.pages import settings_of
 from vp_pipeline.site.parameters import (
     MOST_ROWS,
     USUAL_ROWS,
@@ -77,33 +77,26 @@ def instruments(request: Request) -> Response:
 def markets(request: Request) -> Response:
     """Every market: last minute, how long ago it closed, how much of the last day is there, why not all."""
     settings = settings_of(request)
-    rows = market_rows(request)
-    columns = tuple(Market.model_fields)
-    return answer(request, rows, columns, source=settings.source, label=settings.label)
-
-
-def market_rows(request: Request) -> list[dict[str, Any]]:
-    """One row a market of the markets file."""
-    settings = settings_of(request)
-    now = now_of(settings)
+    now = settings.catalog.time_of(datetime.now(UTC))
     with reading(request) as connection:
         window = status_queries.last_day(connection)
         found = status_queries.market_statuses(connection, settings.catalog.markets, window)
-    return [
+    rows = [
         {
             "market": one.name,
             "state": "retired" if one.retired else "live",
             "last_minute": one.last_minute,
-            "lag_seconds": None
-            if one.last_minute is None
-            else max(0, int((now - one.last_minute - MINUTE).total_seconds())),
+            "lag_seconds": None if (lag := one.lag(now)) is None else int(lag.total_seconds()),
             "rows": one.rows,
             "expected_24h": one.expected,
             "got_24h": one.got,
+            "empty_24h": one.empty,
             "reason": one.reason,
         }
         for one in found
     ]
+    columns = tuple(Market.model_fields)
+    return answer(request, rows, columns, source=settings.source, label=settings.label)
 
 
 @router.get("/candles", response_model=Candles)

@@ -48,7 +48,10 @@ class Instruments(Page):
 
 
 class Market(BaseModel):
-    """A market; `expected_24h` and `got_24h` are minutes of the last 24 stored hours."""
+    """A market; `expected_24h`, `got_24h` and `empty_24h` count minutes of the last 24 stored hours.
+
+    Coverage is (got_24h + empty_24h) / expected_24h.
+    """
 
     market: str
     state: Literal["live", "retired"]
@@ -57,6 +60,7 @@ class Market(BaseModel):
     rows: int = Field(description="Candles stored.")
     expected_24h: int
     got_24h: int
+    empty_24h: int = Field(description="Minutes of which the exchange said that there is no candle.")
     reason: str = Field(description="Of the newest gap, empty if there is none.")
 
 

@@ -8,14 +8,16 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
+from datetime import UTC, datetime
 
 import psycopg
 from fastapi import APIRouter, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vp_pipeline.site.api_market import market_rows
+from vp_pipeline.site import status_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.errors import HEALTH_PATH
+from vp_pipeline.site.pages import settings_of
 
 router = APIRouter()
 
@@ -99,23 +101,30 @@ def metrics(request: Request) -> Response:
     counts: Counts = request.app.state.counts
     lines = counts.lines()
     lines += ["# TYPE vp_site_live_readers gauge", f"vp_site_live_readers {request.app.state.hub.readers}"]
+    lines += _of_markets(request)
+    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+
+
+def _of_markets(request: Request) -> list[str]:
+    settings = settings_of(request)
     try:
-        rows = market_rows(request)
+        with reading(request) as connection:
+            window = status_queries.last_day(connection)
+            found = status_queries.market_statuses(connection, settings.catalog.markets, window)
     except psycopg.Error:
-        rows = None
-    lines += ["# TYPE vp_database_up gauge", f"vp_database_up {int(rows is not None)}"]
+        found = None
+    now = settings.catalog.time_of(datetime.now(UTC))
+    up = ["# TYPE vp_database_up gauge", f"vp_database_up {int(found is not None)}"]
     lags, shares = ["# TYPE vp_market_lag_seconds gauge"], ["# TYPE vp_market_coverage_ratio gauge"]
-    for row in rows or ():
-        if row["state"] != "live":
+    for one in found or ():
+        if one.retired:
             continue
-        name = _label(row["market"])
-        if row["lag_seconds"] is not None:
-            lags.append(f'vp_market_lag_seconds{{market="{name}"}} {row["lag_seconds"]}')
-        if row["expected_24h"]:
-            share = row["got_24h"] / row["expected_24h"]
-            shares.append(f'vp_market_coverage_ratio{{market="{name}",span="24h"}} {share:.6f}')
-    text = "\n".join([*lines, *lags, *shares]) + "\n"
-    return Response(text, media_type="text/plain; version=0.0.4")
+        name, lag = _label(one.name), one.lag(now)
+        if lag is not None:
+            lags.append(f'vp_market_lag_seconds{{market="{name}"}} {int(lag.total_seconds())}')
+        if one.coverage is not None:
+            shares.append(f'vp_market_coverage_ratio{{market="{name}",span="24h"}} {one.coverage:.6f}')
+    return [*up, *lags, *shares]
 
 
 def _label(value: str) -> str:

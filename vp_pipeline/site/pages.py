@@ -35,13 +35,6 @@ def settings_of(request: Request) -> Settings:
     return settings
 
 
-def now_of(settings: Settings) -> datetime:
-    """The time by which lag is judged: of a recording its end."""
-    recorded = settings.recorded_minutes()
-    now = datetime.now(UTC)
-    return now if recorded is None else min(now, recorded.end)
-
-
 def page(request: Request, template: str, *, status: int = HTTPStatus.OK, **values: Any) -> Response:
     """The template with `values`, in the frame all pages share."""
     html = _TEMPLATES.get_template(template).render(

@@ -3,7 +3,7 @@
 Here belongs the page; its questions to Postgres are in `status_queries`.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime
 from operator import attrgetter
 
 from fastapi import APIRouter, Request, Response
@@ -11,9 +11,8 @@ from fastapi import APIRouter, Request, Response
 from vp_pipeline.site import status_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.documents import path_of
-from vp_pipeline.site.pages import now_of, page, settings_of
+from vp_pipeline.site.pages import page, settings_of
 from vp_pipeline.storage import artifacts
-from vp_pipeline.windows import MINUTE
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,13 +27,13 @@ def status(request: Request) -> Response:
         window = status_queries.last_day(connection)
         markets = status_queries.market_statuses(connection, settings.catalog.markets, window)
         listed = artifacts.listing(connection)
-    now = now_of(settings)
+    now = settings.catalog.time_of(datetime.now(UTC))
     return page(
         request,
         "status.html",
         window=window,
         markets=markets,
-        lag=lambda one: max(now - one.last_minute - MINUTE, timedelta()),
+        now=now,
         runs=sorted(listed, key=attrgetter("created_at"), reverse=True)[:MOST_RUNS],
         dagster=str(settings.dagster_url).rstrip("/"),
         path_of=path_of,

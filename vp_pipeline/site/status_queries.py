@@ -6,12 +6,12 @@ minutes, so that years are summed from a few rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from vp_pipeline.catalog import Market
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.ledger import EXCHANGE_HAS_NONE
-from vp_pipeline.windows import DAY, HOUR, Window, ceil
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, ceil
 
 _MARKETS = """
 WITH run AS (
@@ -25,6 +25,7 @@ SELECT exchange, symbol,
     coalesce(sum(minutes) FILTER (WHERE state = 'got'), 0)::bigint,
     coalesce(sum(recent) FILTER (WHERE is_recent), 0)::bigint,
     coalesce(sum(recent) FILTER (WHERE is_recent AND state = 'got'), 0)::bigint,
+    coalesce(sum(recent) FILTER (WHERE is_recent AND state = 'exchange-empty'), 0)::bigint,
     coalesce((array_agg(
         CASE state WHEN 'exchange-empty' THEN %(none)s ELSE reason END ORDER BY start_time DESC)
         FILTER (WHERE is_recent AND state <> 'got'))[1], '')
@@ -35,7 +36,10 @@ GROUP BY exchange, symbol
 
 @dataclass(frozen=True)
 class MarketStatus:
-    """`expected` and `got` count minutes of the last 24 stored hours; `reason` is the latest of them."""
+    """Of the last 24 stored hours `expected`, `got` and `empty` count minutes; `reason` is the latest.
+
+    `empty` are those of which the exchange said that there is no candle.
+    """
 
     name: str
     retired: date | None
@@ -43,12 +47,17 @@ class MarketStatus:
     rows: int
     expected: int
     got: int
+    empty: int
     reason: str
 
     @property
-    def share(self) -> float | None:
-        """Part of the expected minutes that is stored; None where none were expected."""
-        return self.got / self.expected if self.expected else None
+    def coverage(self) -> float | None:
+        """Part of the expected minutes that is `got` or `empty`; None where none were expected."""
+        return (self.got + self.empty) / self.expected if self.expected else None
+
+    def lag(self, now: datetime) -> timedelta | None:
+        """Since the last minute closed; None if there is none."""
+        return None if self.last_minute is None else max(now - self.last_minute - MINUTE, timedelta())
 
 
 def last_day(connection: Connection) -> Window | None:
@@ -64,7 +73,7 @@ def market_statuses(
     ends = {"start": window.start, "end": window.end} if window else {"start": None, "end": None}
     rows = connection.execute(_MARKETS, {**ends, "none": EXCHANGE_HAS_NONE})
     stored = {(row[0], row[1]): row[2:] for row in rows}
-    nothing = (None, 0, 0, 0, "")
+    nothing = (None, 0, 0, 0, 0, "")
     return [
         MarketStatus(market.name, market.retired, *stored.get((market.exchange, market.symbol), nothing))
         for market in markets

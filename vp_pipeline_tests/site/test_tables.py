@@ -8,11 +8,13 @@ import pytest
 import requests
 
 from vp_pipeline.analytics.strategies import STRATEGIES
+from vp_pipeline.operations.status import market_statuses
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import SESSION_VOLATILITY, STRATEGY_NET, STRATEGY_SUMMARY
 from vp_pipeline_tests.site import seed
+from vp_pipeline_tests.site.conftest import reading, serving
 
 END = datetime(2023, 3, 12, tzinfo=UTC)
 
@@ -104,6 +106,34 @@ def test_status_names_every_market_and_why_it_lacks_minutes(address: str) -> Non
     assert 'href="http://127.0.0.1:3000/runs/9f8b7c6d-0000-0000-0000-000000000000"' in html
     assert "ftx BTC/USD \u2013 0 \u2013 retired 2022-11-12" in text
     assert "binance ETH/USDT \u2013 0 \u2013" in text
+
+
+def test_minutes_that_the_exchange_does_not_have_are_covered(settings: Settings, database_url: str) -> None:
+    change = (
+        "UPDATE coverage_run SET state = %s FROM market WHERE market.market_id = coverage_run.market_id"
+        " AND exchange = 'kraken' AND end_time = %s"
+    )
+    with transaction(database_url) as connection:
+        connection.execute(change, ["exchange-empty", END])
+    try:
+        with serving(settings) as url:
+            [row] = [
+                one
+                for one in requests.get(f"{url}/api/v1/markets", timeout=10).json()["rows"]
+                if one["market"] == seed.KRAKEN
+            ]
+            assert (row["expected_24h"], row["got_24h"], row["empty_24h"]) == (1440, 1427, 12)
+            metrics = requests.get(f"{url}/metrics", timeout=10).text
+            share = f"{1439 / 1440:.6f}"
+            assert f'vp_market_coverage_ratio{{market="{seed.KRAKEN}",span="24h"}} {share}' in metrics
+            assert re.search(rf"{seed.KRAKEN} .* 2,987 99.9 % ", _page(url, "/status")[1])
+        with reading(settings) as connection:
+            statuses = market_statuses(connection, settings.catalog, END)
+        [kraken] = [one for one in statuses if one.market == seed.KRAKEN]
+        assert kraken.coverage["24h"] == 1439 / 1440
+    finally:
+        with transaction(database_url) as connection:
+            connection.execute(change, ["unknown", END])
 
 
 def test_strategies_show_figures_after_costs(address: str, database_url: str) -> None:
