@@ -56,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.counts = counts
+    app.state.kept = metrics.Kept()
     app.state.views = market.Views()
     pages = (market, live, sessions, strategies, status, documents, plotly_js)
     for module in (*pages, api_market, api_profile, api_tables, metrics):

@@ -20,6 +20,7 @@ from starlette.responses import StreamingResponse
 
 from vp_pipeline.settings import Settings
 from vp_pipeline.site.database import address, become_reader
+from vp_pipeline.site.limited import STREAM_PATH
 from vp_pipeline.site.pages import settings_of
 from vp_pipeline.site.parameters import check_known
 from vp_pipeline.storage import latest
@@ -150,7 +151,7 @@ def told_of(latest: Latest, settings: Settings) -> dict[str, Any]:
     }
 
 
-@router.get("/live")
+@router.get(STREAM_PATH)
 async def live(request: Request, instrument: str, after: int | None = None) -> StreamingResponse:
     """The stream of an instrument's changes, as server-sent events."""
     check_known("instrument", instrument, list(settings_of(request).catalog.instruments))

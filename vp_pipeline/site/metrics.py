@@ -1,14 +1,17 @@
 """For monitoring: whether the site works, its requests, each market's lag and coverage.
 
-Here belong counting and the text format of Prometheus (0.0.4). Nothing is kept but sums since the process
-began.
+Here belong counting and the text format of Prometheus (0.0.4). It keeps sums since the process
+began, and for moments what Postgres said.
 """
 
 import threading
 import time
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from math import inf
 
 import psycopg
 from fastapi import APIRouter, Request, Response
@@ -17,10 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vp_pipeline.site import status_queries
 from vp_pipeline.site.database import reading
 from vp_pipeline.site.errors import HEALTH_PATH
+from vp_pipeline.site.limited import METRICS_PATH, STREAM_PATH
 from vp_pipeline.site.pages import settings_of
 
 router = APIRouter()
 
+# Nothing limits how often it is asked, and what it asks Postgres reads all of the ledger.
+KEPT_SECONDS = 10.0
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -59,6 +65,23 @@ class Counts:
         return found
 
 
+class Kept:
+    """Lines that cost a question to Postgres: asked for `KEPT_SECONDS` once, whoever asks meanwhile."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made = -inf
+        self._lines: list[str] = []
+
+    def get(self, make: Callable[[], list[str]]) -> list[str]:
+        """The lines, made anew if they are too old."""
+        with self._lock:
+            if time.monotonic() - self._made > KEPT_SECONDS:
+                self._lines = make()
+                self._made = time.monotonic()
+            return self._lines
+
+
 class Counted:
     """Counts every request but the streams, which last as long as their readers stay."""
 
@@ -67,7 +90,7 @@ class Counted:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and note how it ended."""
-        if scope["type"] != "http" or scope["path"] == "/live":
+        if scope["type"] != "http" or scope["path"] == STREAM_PATH:
             await self.app(scope, receive, send)
             return
         began, status = time.perf_counter(), 500
@@ -95,13 +118,17 @@ def healthz(request: Request) -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/metrics", include_in_schema=False)
+@router.get(METRICS_PATH, include_in_schema=False)
 def metrics(request: Request) -> Response:
-    """All of it, with `vp_database_up` 0 and nothing of the markets while the database does not answer."""
+    """All of it, what it says of the markets up to `KEPT_SECONDS` old.
+
+    While the database does not answer, `vp_database_up` is 0 and nothing is said of the markets.
+    """
     counts: Counts = request.app.state.counts
     lines = counts.lines()
     lines += ["# TYPE vp_site_live_readers gauge", f"vp_site_live_readers {request.app.state.hub.readers}"]
-    lines += _of_markets(request)
+    kept: Kept = request.app.state.kept
+    lines += kept.get(partial(_of_markets, request))
     return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 
