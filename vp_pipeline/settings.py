@@ -1,7 +1,7 @@
 """Every environment variable the platform reads, checked once, when a process starts.
 
 Here belong names, defaults and their validation. What the markets file may say is in `catalog`;
-nothing else in the package reads `os.environ`.
+nothing else in the package reads `os.environ`, but for one address in `runtime.same_origin`.
 """
 
 from datetime import UTC, date, datetime
@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     )
     dagster_url: AnyHttpUrl = Field(
         default=AnyHttpUrl("http://127.0.0.1:3000"),
-        description="Address of Dagster's UI, used in the website's links to runs.",
+        description="Address of Dagster's UI: in the website's links to runs, and the only host besides"
+        " 127.0.0.1 and localhost that it answers to.",
     )
     hourly_start: datetime | None = Field(
         default=None, description="First hour of the live partitions; the start of last month if not set."

@@ -19,7 +19,7 @@ from dagster import (
     RunsFilter,
 )
 
-from vp_pipeline.runtime.plain import without_colours
+from vp_pipeline.runtime.plain import command
 from vp_pipeline.runtime.ports import listens
 
 NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == END_RUNS:
         before, arguments = datetime.fromisoformat(arguments[1]), arguments[2:]
     port, module, *own = arguments
-    service = without_colours(module)
+    service = command(module)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not listens(int(port)):
         if time.monotonic() > deadline:

@@ -2,12 +2,14 @@
 
 Dagster imports structlog and mako, which import rich and pygments if these are there: 7 MB of every
 service, and none of them writes to a terminal. Here belongs doing without them, and what every
-service imports; what services there are is in `services`.
+service imports; what services there are is in `services`, and what the webserver refuses in `same_origin`.
 """
 
 import sys
 from importlib import import_module
 from types import ModuleType
+
+from vp_pipeline.runtime import same_origin
 
 COLOURS = ("rich", "pygments")
 # How services speak with the code server, and what `dagster.yaml` names.
@@ -28,6 +30,14 @@ def without_colours(module: str) -> ModuleType:
     return import_module(module)
 
 
+def command(module: str) -> ModuleType:
+    """The module of a service's command: without colours, and closed to other pages if it serves pages."""
+    found = without_colours(module)
+    if module == same_origin.WEBSERVER:
+        same_origin.guard(found)
+    return found
+
+
 def import_shared() -> None:
     """What every service of Dagster imports sooner or later."""
     for module in _SHARED:
@@ -43,7 +53,7 @@ def colours_again() -> None:
 
 def main(module: str, *arguments: str) -> None:
     """Become the command whose `main` the module has."""
-    service = without_colours(module)
+    service = command(module)
     sys.argv = [module, *arguments]
     service.main()
 
