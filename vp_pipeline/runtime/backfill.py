@@ -5,8 +5,7 @@ that of `backfill_runs`, what is printed at the end that of `backfill_summary`.
 """
 
 import difflib
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,7 +17,7 @@ from vp_pipeline.catalog import Catalog, Market, load_catalog
 from vp_pipeline.runtime import backfill_runs, backfill_summary, platform, platform_file
 from vp_pipeline.runtime.backfill_runs import Load
 from vp_pipeline.runtime.backfill_summary import Tally
-from vp_pipeline.runtime.commands import console, told_plainly
+from vp_pipeline.runtime.commands import adopted, console, tell, told_plainly
 from vp_pipeline.runtime.dagster_api import DagsterApi
 from vp_pipeline.runtime.platform import Options
 from vp_pipeline.settings import Settings, Source, UserSettings, load_settings
@@ -183,7 +182,7 @@ def _attached(
     variables = platform_file.running_variables(home)
     if variables is not None:
         console.print(f"on the platform that runs on {home}")
-        yield _settings(variables), lambda: None, False
+        yield adopted(variables), lambda: None, False
         return
     options = Options(home, "live", user.markets_file.resolve())
     if last is not None:
@@ -192,14 +191,5 @@ def _attached(
         first_hour = last.get("VP_HOURLY_START") if source == "sandbox" else None
         options = Options(home, source, Path(last["VP_MARKETS_FILE"]), first_hour=first_hour)
     console.print(f"no platform runs on {home}: starting one for the duration")
-    with platform.running(options, _tell) as running:
-        yield _settings(running.processes.environment), running.guard.check, True
-
-
-def _settings(variables: Mapping[str, str]) -> Settings:
-    os.environ.update({name: value for name, value in variables.items() if name.startswith("VP_")})
-    return load_settings()
-
-
-def _tell(message: str) -> None:
-    console.print(message, style="red", markup=False, soft_wrap=True)
+    with platform.running(options, tell) as running:
+        yield adopted(running.processes.environment), running.guard.check, True

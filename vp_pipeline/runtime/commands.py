@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,8 +73,8 @@ def exchanges() -> None:
 def _run(options: Options, stay: bool) -> None:
     load_catalog(options.markets_file)  # a mistake in it is told before anything starts
     started = time.monotonic()
-    with platform.running(options, _tell) as running, _stopping():
-        settings = _settings(running)
+    with platform.running(options, tell) as running, _stopping():
+        settings = adopted(running.processes.environment)
         if settings.label:
             console.print(f"[bold reverse] {settings.label} [/]")
         for note in running.notes:
@@ -101,7 +101,7 @@ def _main_job(settings: Settings, running: Platform, dagster: DagsterApi) -> lis
         try:
             results.append(summary.StageResult(stage, _stage(stage, running, dagster)))
         except DagsterError as error:
-            _tell(str(error))
+            tell(str(error))
     if not todo:
         console.print("  all of it is there already")
     return results
@@ -121,18 +121,17 @@ def _stage(stage: main_job.Stage, running: Platform, dagster: DagsterApi) -> Run
         except DagsterError as error:
             if running.guard.mended == mended:
                 raise
-            _tell(f"{error}\nOnce more, since a process of the platform had ended meanwhile.")
+            tell(f"{error}\nOnce more, since a process of the platform had ended meanwhile.")
             return main_job.run(stage, dagster, update)
 
 
-def _tell(message: str) -> None:
+def tell(message: str) -> None:
     """Something that went wrong while the rest goes on."""
     console.print(message, style="red", markup=False, soft_wrap=True)
 
 
-def _settings(running: Platform) -> Settings:
-    """The settings that the platform's processes have; from now on this process has them too."""
-    variables = running.processes.environment
+def adopted(variables: Mapping[str, str]) -> Settings:
+    """The settings of a platform's processes, from now on this process's too."""
     os.environ.update({name: value for name, value in variables.items() if name.startswith("VP_")})
     return load_settings()
 

@@ -45,7 +45,7 @@ class Guard:
         """`commands`: the command lines, given the moment before which runs are cut off."""
         self._processes, self._postgres, self._tell = processes, postgres, tell
         self._commands = commands
-        self._postmaster = _postmaster(postgres.folder)
+        self._postmaster = postgres.process()
         self._runs_since = datetime.now(UTC)
         self._starts: dict[str, list[float]] = {}
         self._stopped = threading.Event()
@@ -114,22 +114,13 @@ class Guard:
         if POSTGRES in names:
             with signals.held_back():
                 embedded.start(self._postgres.folder)
-            self._postmaster = _postmaster(self._postgres.folder)
+            self._postmaster = self._postgres.process()
         if services.CODE in names:
             self._runs_since = datetime.now(UTC)
         with self._processes.sharing(services.DAGSTERS):
             for name, command in self._commands(self._runs_since).items():
                 if name in names:
                     self._processes.start(name, command)
-
-
-def _postmaster(folder: Path) -> psutil.Process | None:
-    """The server's process, by the first line of the file that PostgreSQL documents for it."""
-    try:
-        number = int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
-        return psutil.Process(number)
-    except (OSError, ValueError, psutil.NoSuchProcess):
-        return None
 
 
 def _runs(process: psutil.Process | None) -> bool:

@@ -4,7 +4,6 @@ Here belongs the order of starting and stopping. Which processes there are is in
 happens to one that ends by itself is in `guard`.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from vp_pipeline.runtime.guard import Guard
 from vp_pipeline.runtime.kin import StartError, end_all
 from vp_pipeline.runtime.processes import Processes
 from vp_pipeline.runtime.services import Addresses, Options
-from vp_pipeline.storage import embedded, installation, migrate, roles
+from vp_pipeline.storage import embedded, installation, lock_files, migrate, roles
 from vp_pipeline.storage.connection import transaction
 
 __all__ = ["Options", "Platform", "running"]
@@ -137,7 +136,7 @@ def _start_all(
 def _lock_file(home: Path) -> Iterator[IO[str]]:
     try:
         home.mkdir(parents=True, exist_ok=True)
-        file = (home / "lock").open("w")
+        file = (home / lock_files.PLATFORM).open("w")
     except OSError as error:
         raise StartError(
             f"{home} cannot be the platform's folder ({error.strerror}: {error.filename}): "
@@ -148,12 +147,8 @@ def _lock_file(home: Path) -> Iterator[IO[str]]:
 
 
 def _take(lock: IO[str], home: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise StartError(
-            f"another platform runs on {home}: stop it, or set VP_HOME to another folder"
-        ) from error
+    if not lock_files.take(lock):
+        raise StartError(f"another platform runs on {home}: stop it, or set VP_HOME to another folder")
 
 
 def _undisturbed(stop: Callable[[], None]) -> None:

@@ -4,7 +4,6 @@ Here belongs the file `platform.json` alone. Commands that work on an installati
 running platform by it, and start a stopped one as it was.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -14,9 +13,9 @@ from pathlib import Path
 import psutil
 
 from vp_pipeline.runtime.kin import StartError
+from vp_pipeline.storage import lock_files
 
 _NAME = "platform.json"
-_LOCK = "lock"
 # Dagster's own database is nobody else's business.
 _LEFT_OUT = {"VP_DAGSTER_DATABASE_URL", "VP_CHILD_OF"}
 # A platform that starts while a command looks for it, on a Raspberry Pi too.
@@ -55,7 +54,7 @@ def running_variables(home: Path) -> dict[str, str] | None:
             return content[1]
         if time.monotonic() > deadline:
             raise StartError(
-                f"another program holds {home / _LOCK}, but no platform runs there after "
+                f"another program holds {home / lock_files.PLATFORM}, but no platform runs there after "
                 f"{PATIENCE_SECONDS} s: stop it, or set VP_HOME to another folder"
             )
         time.sleep(0.5)
@@ -78,10 +77,7 @@ def _read(home: Path) -> tuple[int, dict[str, str]] | None:
 def _taken(home: Path) -> bool:
     """Whether a platform holds the folder's lock."""
     try:
-        with (home / _LOCK).open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (home / lock_files.PLATFORM).open("r+") as lock:
+            return not lock_files.take(lock)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False

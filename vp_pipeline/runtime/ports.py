@@ -3,13 +3,14 @@
 Here belongs choosing them so that two platforms do not choose the same.
 """
 
-import fcntl
 import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from vp_pipeline.storage import lock_files
 
 LOOPBACK = "127.0.0.1"
 
@@ -54,8 +55,4 @@ def _is_free(port: int) -> bool:
 def _lock(port: int, locks: ExitStack) -> bool:
     path = Path(tempfile.gettempdir()) / f"vp-port-{port}-{os.getuid()}.lock"
     file = locks.enter_context(path.open("w"))
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return lock_files.take(file)

@@ -20,6 +20,7 @@ import psutil
 from vp_pipeline.runtime import zygote
 from vp_pipeline.runtime.forked import Forked, Zygote
 from vp_pipeline.runtime.kin import GRACE_SECONDS, MARKER, StartError, child_of, end_all
+from vp_pipeline.storage.embedded import tail
 
 # How a command begins that a zygote can fork.
 MODULE = [sys.executable, "-m"]
@@ -27,6 +28,8 @@ MODULE = [sys.executable, "-m"]
 _FIRST_SECONDS = 2.0
 # Of each log there are at most two: the running one and the previous.
 LOG_LIMIT = 10_000_000
+# Of a log, in the message of a start that failed.
+_LINES = 15
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Processes:
             yield
             if not self._zygote.adopt():
                 log = self._log("zygote")
-                raise StartError(f"the zygote ended early; the end of its log {log}:\n{_tail(log)}")
+                raise StartError(f"the zygote ended early; the end of its log {log}:\n{tail(log, _LINES)}")
         finally:
             self._zygote.close()
             self._zygote, self._forked = None, ()
@@ -138,7 +141,9 @@ class Processes:
                 return
             for child in self.children.values():
                 if not child.alive:
-                    raise StartError(f"{ending(child)}; the end of its log {child.log}:\n{_tail(child.log)}")
+                    raise StartError(
+                        f"{ending(child)}; the end of its log {child.log}:\n{tail(child.log, _LINES)}"
+                    )
             if time.monotonic() > deadline:
                 logs = ", ".join(f"{name} ({self.children[name].log})" for name in waiting)
                 raise StartError(f"not ready after {seconds:.0f} s: {logs}")
@@ -193,7 +198,3 @@ def _session(pid: int) -> int | None:
         return os.getsid(pid)
     except ProcessLookupError:
         return None
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from vp_pipeline.storage import embedded
+from vp_pipeline.storage import embedded, lock_files
 
-# Names under an installation's folder. The platform holds `lock` while it runs.
+# Names under an installation's folder.
 SERVER = "postgres"
 DATABASE = "vp"
-_PLATFORM = "lock"
 # Commands share this file while they use a server that one of them has started, which it then says.
 _USERS = "commands"
 _STARTED = "started by a command\n"
@@ -60,24 +59,16 @@ def database(home: Path, url: str | None = None) -> Iterator[str]:
 
 def _leave(users: IO[str], server: embedded.EmbeddedPostgres, home: Path) -> None:
     """Stop what a command has started, if nobody else uses it."""
-    if not _alone(users):
+    if not lock_files.take(users):
         return
     users.seek(0)
     started = users.read() != ""
     users.truncate(0)
     if started:
         # A platform that would start meanwhile is refused rather than left without its server.
-        with _open(home / _PLATFORM) as platform:
-            if _alone(platform):
+        with _open(home / lock_files.PLATFORM) as platform:
+            if lock_files.take(platform):
                 server.stop()
-
-
-def _alone(file: IO[str]) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _open(path: Path) -> IO[str]:

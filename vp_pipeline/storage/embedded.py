@@ -26,7 +26,7 @@ import psycopg
 from vp_pipeline.storage import major_upgrade, programs
 from vp_pipeline.storage.programs import EmbeddedPostgresError
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "running", "start"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "running", "start", "tail"]
 
 # Crash recovery and the last checkpoint can take minutes on a memory card.
 _PATIENCE = 300
@@ -70,6 +70,14 @@ class EmbeddedPostgres:
         """Connection address of a database, as psycopg takes it; by default its owner's."""
         # The port is said, or libpq would take it from PGPORT.
         return f"postgresql://{role}@/{quote(database, safe='')}?host={quote(str(self.sockets))}&port=5432"
+
+    def process(self) -> psutil.Process | None:
+        """The server's first process; None if it has ended.
+
+        Raises:
+            EmbeddedPostgresError: the server cannot be told from another user's program.
+        """
+        return _postmaster(self.folder / "data")
 
     def stop(self) -> None:
         """Break off all sessions, write everything to disk and wait until that is done.
@@ -138,7 +146,7 @@ def _start(folder: Path, data: Path) -> None:
     try:
         programs.run("pg_ctl", "start", "-D", data, "-l", log, "-w", "-t", _PATIENCE, "-s", cwd=data)
     except EmbeddedPostgresError as error:
-        raise EmbeddedPostgresError(f"{error}\nThe last lines of {log}:\n{_tail(log)}") from error
+        raise EmbeddedPostgresError(f"{error}\nThe last lines of {log}:\n{tail(log, 8)}") from error
 
 
 def _make_cluster(data: Path) -> None:
@@ -228,7 +236,8 @@ def _sockets(data: Path) -> Path:
     return folder
 
 
-def _tail(log: Path, lines: int = 8) -> str:
+def tail(log: Path, lines: int) -> str:
+    """The last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from vp_pipeline.runtime import services, zygote
 from vp_pipeline.runtime.guard import Guard
 from vp_pipeline.runtime.kin import StartError
 from vp_pipeline.runtime.processes import MODULE, Processes
+from vp_pipeline.storage import embedded
 from vp_pipeline.storage.embedded import EmbeddedPostgres
 
 SLEEP = [*MODULE, "sleeper"]
@@ -32,10 +34,23 @@ class Watched:
             self.processes.start(name, command)
         data = home / "postgres" / "data"
         data.mkdir(parents=True)
-        (data / "postmaster.pid").write_text(f"{os.getpid()}\n")
+        self._data = data
+        self.serve()
         self.guard = Guard(
             self.processes, EmbeddedPostgres(home / "postgres", data), self.commands_at, self.told.append
         )
+
+    def serve(self, _folder: Path | None = None) -> None:
+        """Start what stands in for the database server."""
+        command = ["postgres", "-c", "import time; time.sleep(600)", str(self._data)]
+        self.server = subprocess.Popen(command, executable=sys.executable)
+        (self._data / "postmaster.pid").write_text(f"{self.server.pid}\n")
+
+    def stop(self) -> None:
+        self.guard.stop()
+        self.processes.stop()
+        self.server.kill()
+        self.server.wait()
 
     def commands_at(self, moment: datetime) -> dict[str, list[str]]:
         self.moments.append(moment)
@@ -52,8 +67,7 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     own = Watched(tmp_path)
     own.guard.start()
     yield own
-    own.guard.stop()
-    own.processes.stop()
+    own.stop()
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -90,6 +104,21 @@ def test_a_process_that_ends_is_told_once_and_starts_again(
     assert watched.told == [f"{name} was ended by SIGKILL: starting it again; its log was {log}"]
     # Runs are cut off by the end of the code server, and by nothing less.
     assert (watched.moments[-1] > started) == (services.CODE in {name, *along})
+
+
+def test_the_database_server_takes_along_what_is_connected_to_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "start", watched.serve)
+    before, ended = watched.pids(), watched.server
+    ended.kill()
+    until(lambda: watched.guard.mended == 1)
+    until(lambda: all(child.alive and child.process.pid for child in watched.processes.children.values()))
+    until(lambda: {name for name, pid in watched.pids().items() if pid != before[name]} == {*NAMES[1:]})
+    time.sleep(1.2)  # one more look, which must find nothing
+    log = watched.processes.home / "postgres" / "postgres.log"
+    assert watched.told == [f"{guards.POSTGRES} has ended: starting it again; its log was {log}"]
+    ended.wait()
 
 
 def test_a_process_that_ends_again_and_again_is_given_up(watched: Watched) -> None:
