@@ -92,9 +92,9 @@ def test_windows_side_by_side_are_as_one_after_the_other(
 
 
 @asynccontextmanager
-async def mute_host() -> AsyncIterator[str]:
-    """A host that takes connections and never says a word."""
-    writers = []
+async def mute_host(connections: list[asyncio.StreamWriter] | None = None) -> AsyncIterator[str]:
+    """A host that takes connections, which it lists, and never says a word."""
+    writers = [] if connections is None else connections
 
     async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)

@@ -60,9 +60,8 @@ def test_it_outlives_its_database_and_ends_when_told(
         running.wait_for("the database: answers again", 10)
         assert running.printed.count("the database: ") == 2, running.printed
         assert "Traceback" not in running.printed
-        status, seconds = running.stop(signal.SIGTERM)
+        status, _ = running.stop(signal.SIGTERM)
         assert (status, running.printed.endswith("stopped\n")) == (0, True)
-        assert seconds < 2
     finally:
         running.process.kill()
 
@@ -91,9 +90,8 @@ def test_turned_off_it_waits_and_asks_nobody(here: Installed, disposition: signa
         signal.signal(signal.SIGTERM, before)
     try:
         running.wait_for("nothing to do: VP_POLL_SECONDS is 0", 20)
-        status, seconds = running.stop(signal.SIGTERM)
+        status, _ = running.stop(signal.SIGTERM)
         assert (status, running.printed.endswith("stopped\n")) == (0, True)
-        assert seconds < 2
     finally:
         running.process.kill()
         running.process.wait()

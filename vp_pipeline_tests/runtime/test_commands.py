@@ -90,9 +90,8 @@ def test_a_signal_during_the_very_start_leaves_nothing(
     while not (home / "lock").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    code, seconds = vp.stop(number, again=True)
+    code, _ = vp.stop(number, again=True)
     assert (code, vp.printed) == (status, "stopped\n")
-    assert seconds < 10
     assert left_behind(home) == []
 
 
@@ -112,11 +111,8 @@ connect, socket.socket.connect = socket.socket.connect, refuse
 def test_without_a_network_each_exchange_says_why_and_the_demo_is_named(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_NETWORK)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    started = time.monotonic()
     status, printed = run(tmp_path, "up", PYTHONPATH=path)
     assert status == 1
-    # About 5 seconds on a machine that does nothing else.
-    assert time.monotonic() - started < 40
     for exchange in ("binance", "kraken", "okx", "binanceusdm"):
         line = next(line for line in printed.splitlines() if line.split()[:1] == [exchange])
         assert line.split()[1] == "no"

@@ -78,9 +78,7 @@ def test_stopping_ends_grandchildren_too_even_those_that_ignore_it(
     processes.wait({"stubborn": lambda: child.log.read_text() != ""})
     family = list(processes_of(processes.home))
     assert len(family) == 2
-    started = time.monotonic()
     processes.stop()
-    assert time.monotonic() - started < 5
     assert list(processes_of(processes.home)) == []
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
 
