@@ -213,6 +213,11 @@ def test_runs_of_which_each_failed_with_another_market_wait_for_each_other(
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(keep, names))  # neither is given up by the database
+    with transaction(own_database) as connection:
+        runs = ledger.runs(connection, list(numbers.values()))
+    # What one run was told stands, whichever came last.
+    told = {name: [(run.state, run.start, run.end) for run in runs[numbers[name]]] for name in names}
+    assert told == {name: [("exchange-empty", window.start, window.end)] for name in names}
 
 
 def test_numbers_revised_after_the_close_are_replaced_and_counted(simulated: Simulated) -> None:

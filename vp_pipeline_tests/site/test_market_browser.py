@@ -319,7 +319,6 @@ def test_it_works_without_script(browser: Browser, address: str) -> None:
     "path", ["/?period=1d", "/?period=9x", "/sessions", "/strategies", "/artifacts/", "/status"]
 )
 def test_no_serious_finding_of_axe(browser: Browser, address: str, path: str, scheme: Any) -> None:
-    pytest.importorskip("axe_playwright_python", reason="no axe-core: install axe-playwright-python")
     axe = resources.files("axe_playwright_python") / "axe.min.js"
     context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
     page = context.new_page()
