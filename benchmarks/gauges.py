@@ -18,7 +18,8 @@ import psutil
 import psycopg
 import requests
 
-from vp_pipeline.runtime.kin import MARKER, is_run
+from vp_pipeline.runtime.kin import MARKER
+from vp_pipeline_tests.runtime.command import is_run
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import psutil
 
-from vp_pipeline.runtime.fork_server import RUN
-
 # Every child carries the folder of its platform here, and so do the processes it starts in turn:
 # what a killed supervisor left running is found by it.
 MARKER = "VP_CHILD_OF"
@@ -62,15 +60,6 @@ def child_of(process: psutil.Process) -> str | None:
         return None if process.pid == os.getpid() else process.environ().get(MARKER)
     except psutil.Error:  # gone meanwhile, or somebody else's
         return None
-
-
-def is_run(process: psutil.Process) -> bool:
-    """Whether this is the process of a run of Dagster, forked or, where that is not done, begun anew.
-
-    Raises:
-        psutil.Error: it is gone, or somebody else's.
-    """
-    return process.name() == RUN or "multiprocessing.spawn" in " ".join(process.cmdline())
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:

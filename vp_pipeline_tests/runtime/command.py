@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from vp_pipeline.runtime.fork_server import RUN
 from vp_pipeline.runtime.kin import processes_of
 
 READY = "now the main job"
@@ -75,6 +76,15 @@ def left_behind(home: Path) -> list[str]:
     """Processes of the platform of this folder and of its database, which should be none."""
     own = [" ".join(process.cmdline()) for process in processes_of(home.resolve())]
     return own + [f"postgres {process.pid}" for process in postgres_of(home)]
+
+
+def is_run(process: psutil.Process) -> bool:
+    """Whether this is the process of a run of Dagster, forked or, where that is not done, begun anew.
+
+    Raises:
+        psutil.Error: it is gone, or somebody else's.
+    """
+    return process.name() == RUN or "multiprocessing.spawn" in " ".join(process.cmdline())
 
 
 def postgres_of(home: Path) -> Iterator[psutil.Process]:

@@ -22,14 +22,14 @@ from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, PROFILES_JOB, TICK_
 from vp_pipeline.runtime import platform, services
 from vp_pipeline.runtime.dagster_api import DagsterApi, DagsterError
 from vp_pipeline.runtime.guard import POSTGRES
-from vp_pipeline.runtime.kin import is_run, processes_of
+from vp_pipeline.runtime.kin import processes_of
 from vp_pipeline.runtime.platform import Options, Platform
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import embedded
 from vp_pipeline.windows import MINUTE, Window
 from vp_pipeline_tests.assets.simulated import MARKETS, MARKETS_FILE, QUARTER, START
-from vp_pipeline_tests.runtime.command import left_behind, postgres_of
+from vp_pipeline_tests.runtime.command import is_run, left_behind, postgres_of
 from vp_pipeline_tests.soak import database, judge, sound
 from vp_pipeline_tests.soak.strikes import LATE
 from vp_pipeline_tests.soak.world import World, small_disk
