@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 _CSV = "text/csv; charset=utf-8"
 
@@ -29,22 +29,20 @@ class Problem(BaseModel):
     status: int
     detail: str
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "type": "about:blank",
-                "title": "Not Found",
-                "status": 404,
-                "detail": "There is no instrument 'DOGE'. There are: BTC, ETH.",
-            }
-        }
-    )
 
-
+_EXAMPLE = {
+    "type": "about:blank",
+    "title": "Not Found",
+    "status": 404,
+    "detail": "There is no instrument 'DOGE'. There are: BTC, ETH.",
+}
 _PROBLEM = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+_MISSING = {
+    "content": {"application/problem+json": {"schema": Problem.model_json_schema(), "example": _EXAMPLE}}
+}
 _AGAIN = {"Retry-After": {"description": "Seconds until then.", "schema": {"type": "integer"}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    404: {**_PROBLEM, "description": "It does not exist; the detail says what does."},
+    404: {**_MISSING, "description": "It does not exist; the detail says what does."},
     422: {**_PROBLEM, "description": "A parameter cannot be used; the detail says which and why."},
     429: {**_PROBLEM, "description": "Too many requests of one client: ask again later.", "headers": _AGAIN},
     503: {**_PROBLEM, "description": "The database does not answer."},
