@@ -152,8 +152,8 @@ def write(folder: Path, results: dict[Benchmark, Result]) -> None:
         "\n\n".join(
             [
                 "# Benchmarks",
-                f"Made by `make bench`, measured on {machine()}. Both sides of a ratio are measured in one run,"
-                " by turns, and medians count. Load is how many processes wanted the processor before a"
+                f"Made by `make bench`, measured on {machine()}. Both sides of a ratio are measured in one"
+                " run, by turns, and medians count. Load is how many processes wanted the processor before a"
                 " benchmark began: near or above the number of cores the machine was shared, which slows down"
                 " what computes more than what waits for a network.",
                 summary([claim for claim in claims if isinstance(claim, Ratio)]),

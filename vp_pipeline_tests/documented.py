@@ -65,7 +65,7 @@ ELSEWHERE = {
     ".venv/bin/vp backfill --from 2021-01-01 --to 2024-01-01 --klines": _BACKFILL,
     ".venv/bin/vp backfill --from 2023-01-01 --to 2024-01-01 --market"
     ' "binance BTC/USDT" --market "kraken BTC/USD"': _BACKFILL,
-    ".venv/bin/vp backfill --dagster http://127.0.0.1:3000 --from 2021-01-01 --to 2026-01-01 --at-once 6": _WORKER,
+    ".venv/bin/vp backfill --dagster *": _WORKER,
     "export VP_BROKER_URL=redis://:PASSWORD@10.0.0.1:6379/0": _WORKER,
     "export VP_DATABASE_URL=postgresql://vp_writer:PASSWORD@10.0.0.2:5432/vp": _WORKER,
     "export VP_DAGSTER_DATABASE_URL=postgresql+psycopg2://vp_writer:PASSWORD@10.0.0.2:5432/dagster": _WORKER,
