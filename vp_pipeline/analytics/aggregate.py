@@ -36,11 +36,10 @@ __all__ = ["LOOKBACK", "Aggregated", "Venue", "aggregate"]
 
 @dataclass(frozen=True)
 class Aggregated:
-    """Rows of the aggregate, who was left out of which hour, and minutes by venue that lacked a rate."""
+    """Rows of the aggregate, and who was left out of which hour."""
 
     minutes: pd.DataFrame
     verdicts: pd.DataFrame
-    unrated: dict[str, int]
 
 
 def aggregate(
@@ -75,7 +74,6 @@ def aggregate(
             left_out: name (verdict) of those left out. A venue whose quote has no rate in a minute is in
             volume and not in vwap, robust_price and quote_volume_usd; these are NaN if no other is there.
         verdicts: hour, market_id, verdict (dead, duplicate or units) and reason; see `venues.judge`.
-        unrated: by name of a venue, in how many minutes its volume had no rate; zeros are left out.
 
     Raises:
         ValueError: start or end is no whole UTC hour, end is not after start, or the candles are not as
@@ -88,14 +86,9 @@ def aggregate(
         _block(candles, venues, lead, begin, min(begin + _BLOCK, last), rates)
         for begin in np.arange(first, last, _BLOCK)
     ]
-    unrated: dict[str, int] = {}
-    for block in blocks:
-        for name, count in block.unrated.items():
-            unrated[name] = unrated.get(name, 0) + count
     return Aggregated(
         pd.concat([block.minutes for block in blocks], ignore_index=True),
         pd.concat([block.verdicts for block in blocks], ignore_index=True),
-        unrated,
     )
 
 
@@ -142,12 +135,7 @@ def _block(
             "left_out": pd.Series(np.repeat(np.array(labels, dtype=object), 60)[rows], dtype="str"),
         }
     )
-    without = (included & (grid["volume"] > 0) & np.isnan(usd)).sum(axis=0)
-    return Aggregated(
-        minutes,
-        as_table(judgement, _aware(hours), grid),
-        {venue.name: int(count) for venue, count in zip(venues, without, strict=True) if count},
-    )
+    return Aggregated(minutes, as_table(judgement, _aware(hours), grid))
 
 
 def _rows(grid: Grid, first: int) -> Grid:

@@ -75,11 +75,6 @@ class BarReturns:
         return (self.bin // len(QUARTERS) % len(SESSIONS)).astype(np.int8)
 
     @property
-    def quarter(self) -> Codes:
-        """Index into QUARTERS."""
-        return (self.bin % len(QUARTERS)).astype(np.int8)
-
-    @property
     def cell(self) -> npt.NDArray[np.int16]:
         """Index into weekdays x sessions x quarters, as one number."""
         first = int(weekdays(np.array(self.first_day))) * BINS_A_DAY

@@ -1,6 +1,6 @@
 """What trading takes from a strategy's returns.
 
-Here belong trades, turnover, returns after costs, and the cost a strategy can bear. Weights and returns are
+Here belong trades, returns after costs, and the cost a strategy can bear. Weights and returns are
 tables of dates by symbols as in `strategies`: a row's weights are held through that row's returns, so that
 they are traded at the end of the row before. What the weights leave of 1 is cash, which earns and costs
 nothing.
@@ -41,15 +41,6 @@ def trades(weights: pd.DataFrame, returns: pd.DataFrame) -> pd.DataFrame:
     drifted = np.zeros_like(held)
     drifted[1:] = held[:-1] * (1 + earned[:-1]) / left[:-1, np.newaxis]
     return pd.DataFrame(np.abs(held - drifted), weights.index, weights.columns)
-
-
-def turnover(weights: pd.DataFrame, returns: pd.DataFrame) -> pd.Series:
-    """What is bought and sold for each row's weights, the sum of `trades` over the symbols.
-
-    Raises:
-        ValueError: as `trades`.
-    """
-    return trades(weights, returns).sum(axis=1).rename("turnover")
 
 
 def trading_costs(traded: pd.DataFrame, cost_bps: float | Mapping[str, float]) -> pd.Series:

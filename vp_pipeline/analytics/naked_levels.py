@@ -60,11 +60,6 @@ def first_touches(levels: list[Level], candles: pd.DataFrame, until: pd.Timestam
     return [_first(level, opened, low, high, until) for level in levels]
 
 
-def naked(touches: list[Touch]) -> list[Touch]:
-    """Those still naked, the newest first."""
-    return sorted((one for one in touches if one.naked), key=lambda one: one.level.known, reverse=True)
-
-
 _CHUNK = 1_440
 
 

@@ -87,18 +87,6 @@ def session_codes(times: pd.DatetimeIndex, preset: Preset = "document") -> Codes
     return codes
 
 
-def session_names(
-    times: "pd.DatetimeIndex | pd.Series[pd.Timestamp]", preset: Preset = "document"
-) -> list[str]:
-    """The session of each time (aware) by its name.
-
-    Raises:
-        ValueError: `preset` is unknown.
-    """
-    order = list(SESSIONS)
-    return [order[code] for code in session_codes(pd.DatetimeIndex(times), preset)]
-
-
 def sessions_of_slots(first: int, count: int, preset: Preset = "document") -> Codes:
     """The sessions of `count` quarters of an hour from the `first` on, counted from the Unix epoch.
 

@@ -64,11 +64,6 @@ class Traded:
         )
 
     @classmethod
-    def none(cls, row_size: float, hours: int = 0) -> "Traded":
-        """Nothing."""
-        return cls(0, row_size, np.zeros(0), np.zeros(0), hours=hours)
-
-    @classmethod
     def sum_of(cls, parts: Iterable["Traded"], row_size: float, hours: int | None = None) -> "Traded":
         """All together, in the order given; `hours` where the parts are of the same time.
 

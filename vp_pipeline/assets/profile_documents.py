@@ -156,7 +156,6 @@ def _sections(result: DayProfile) -> Iterator[Section]:
         inputs.prices,
         _in_sight(result),
         result.area,
-        None,
         "By venue",
         parts=_by_venue(result),
         nodes=result.nodes,
@@ -167,7 +166,7 @@ def _sections(result: DayProfile) -> Iterator[Section]:
     quotes = _by_quote(result)
     if len(quotes) > 1:
         yield volume_profile_figure(
-            inputs.prices, _in_sight(result), result.area, None, "By quote currency", parts=quotes
+            inputs.prices, _in_sight(result), result.area, "By quote currency", parts=quotes
         )
     if len(result.developing) > 1:
         yield developing_figure(result.developing, inputs.prices, size, "Levels through the day")

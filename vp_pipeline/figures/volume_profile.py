@@ -30,7 +30,6 @@ def volume_profile_figure(
     candles: pd.DataFrame,
     rows: PriceRows,
     area: ValueArea,
-    profile: DocumentProfile | None,
     title: str,
     *,
     parts: Mapping[str, PriceRows] | None = None,
@@ -44,10 +43,9 @@ def volume_profile_figure(
         candles: columns open_time (UTC), open, high, low, close; joined to at most `MAX_CANDLES`.
         rows: volume by price of these candles.
         area: the levels; each line goes through the middle of its row.
-        profile: the smooth curve, scaled to the volume of a row, and its peaks.
         title: of the figure.
         parts: the same volume by venue or by quote currency, on rows of the same size, to be stacked.
-        nodes: high and low volume nodes to mark, with their curve; then `profile` is not drawn.
+        nodes: high and low volume nodes to mark, with their curve, scaled to the volume of a row.
         delta: bought less sold volume, in a panel of its own.
         naked: prices of untouched points of control of earlier days; those in sight are drawn.
     """
@@ -57,8 +55,6 @@ def volume_profile_figure(
     beside: list[go.Bar | go.Scatter] = [*bars]
     if nodes is not None:
         beside += [_curve(nodes.curve, rows), *_node_marks(nodes, rows)]
-    elif profile is not None:
-        beside += [_curve(profile, rows), _peak_marks(profile, rows)]
     figure.add_traces([trace.update(xaxis="x2") for trace in beside])
     if delta is not None:
         figure.add_traces([trace.update(xaxis="x3") for trace in profile_bars.difference(delta)])
@@ -177,17 +173,6 @@ def _curve(profile: DocumentProfile, rows: PriceRows) -> go.Scatter:
         name="Kernel density",
         showlegend=False,
         hoverinfo="skip",
-    )
-
-
-def _peak_marks(profile: DocumentProfile, rows: PriceRows) -> go.Scatter:
-    per_row = rows.row_size * rows.total
-    return _marks(
-        [peak.density * per_row for peak in profile.peaks],
-        [peak.price for peak in profile.peaks],
-        [_node(peak) for peak in profile.peaks],
-        "Nodes",
-        "diamond",
     )
 
 

@@ -124,9 +124,7 @@ def write_html(out: Path, path: Path, profile: Profile, how: str) -> None:
         {"level": ["POC", "VAH", "VAL", "total volume"], "value": [*levels, number(rows.total, 8)]}
     )
     if {"open_time", *PRICES} <= set(profile.candles):
-        figure = volume_profile_figure(
-            profile.candles, rows, area, None, "Volume by price", nodes=profile.nodes
-        )
+        figure = volume_profile_figure(profile.candles, rows, area, "Volume by price", nodes=profile.nodes)
         sections = [figure, table]
     else:
         listed = pd.DataFrame({"price": rows.price, "volume": rows.volume})

@@ -74,9 +74,6 @@ def test_long_stretches_are_computed_in_blocks_with_the_same_result() -> None:
         aggregate(candles, venues, 7, middle, START + 64 * 24 * HOUR, RATES),
     ]
     pd.testing.assert_frame_equal(whole.minutes, pd.concat([p.minutes for p in parts], ignore_index=True))
-    assert whole.unrated == {
-        name: parts[0].unrated.get(name, 0) + parts[1].unrated.get(name, 0) for name in whole.unrated
-    }
 
 
 def test_it_is_what_pandas_makes_of_a_recording(recorded_data: Path) -> None:
@@ -85,7 +82,6 @@ def test_it_is_what_pandas_makes_of_a_recording(recorded_data: Path) -> None:
     start = pd.Timestamp("2023-03-10", tz="UTC")
     result = aggregate(candles, venues, 1, start, start + 24 * HOUR, rates)
     assert result.verdicts.empty
-    assert result.unrated == {}
     quote = {venue.number: venue.quote for venue in venues}
     table = candles[candles["open_time"].between(start, start + 24 * HOUR, inclusive="left")]
     table = table.assign(quote=table["market_id"].map(quote)).merge(rates, on=["quote", "open_time"])
@@ -150,12 +146,10 @@ def test_the_robust_price_caps_a_venue_that_is_far_off() -> None:
 
 
 def test_a_venue_without_a_rate_is_in_the_volume_alone() -> None:
-    result = of(flat({(7, 0): (100.0, 1.0), (5, 0): (90.0, 3.0), (5, 1): (90.0, 3.0)}))
-    minutes = result.minutes
+    minutes = of(flat({(7, 0): (100.0, 1.0), (5, 0): (90.0, 3.0), (5, 1): (90.0, 3.0)})).minutes
     assert minutes["volume"].tolist() == [4.0, 3.0]
     assert minutes["vwap"].tolist() == pytest.approx([100.0, np.nan], nan_ok=True)
     assert minutes["quote_volume_usd"].tolist() == pytest.approx([100.0, np.nan], nan_ok=True)
-    assert result.unrated == {"gate BTC/EUR": 2}
 
 
 def test_turnover_and_taker_volume_as_given_else_estimated_and_left_out() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vp_pipeline.analytics.costs import break_even_bps, net_returns, turnover
+from vp_pipeline.analytics.costs import break_even_bps, net_returns, trades
 from vp_pipeline.analytics.strategies import equal_weight, mean_reversion, strategy_returns
 
 
@@ -15,18 +15,18 @@ def table(*rows: tuple[float, ...]) -> pd.DataFrame:
 def test_from_cash_to_one_symbol_to_the_other() -> None:
     weights = table((1, 0), (0, 1), (0, 1), (0, 0))
     returns = table((0.1, 0), (0, 0.5), (0, -0.5), (0.3, 0.3))
-    assert turnover(weights, returns).tolist() == pytest.approx([1, 2, 0, 1])
+    assert trades(weights, returns).sum(axis=1).tolist() == pytest.approx([1, 2, 0, 1])
 
 
 def test_what_drifts_is_traded_back() -> None:
     weights = table((0.5, 0.5), (0.5, 0.5))
     # 0.5 doubled beside 0.5: two thirds and one third, of which a sixth changes hands, sold and bought.
-    assert turnover(weights, table((1, 0), (0, 0))).tolist() == pytest.approx([1, 1 / 3])
+    assert trades(weights, table((1, 0), (0, 0))).sum(axis=1).tolist() == pytest.approx([1, 1 / 3])
 
 
 def test_a_delisted_symbol_is_sold_and_a_missing_weight_is_none() -> None:
     weights = table((0.5, 0.5), (1, np.nan))
-    assert turnover(weights, table((0, 0), (0.1, np.nan))).tolist() == pytest.approx([1, 1])
+    assert trades(weights, table((0, 0), (0.1, np.nan))).sum(axis=1).tolist() == pytest.approx([1, 1])
 
 
 @pytest.mark.parametrize("strategy", [equal_weight, mean_reversion])
@@ -43,7 +43,7 @@ def test_a_broker_counts_the_same(strategy: object) -> None:
         wanted = weights.iloc[day].to_numpy() * worth / price
         traded.append(np.abs(wanted - coins) @ price / worth)
         cash, coins = worth - wanted @ price, wanted
-    assert turnover(weights, returns).to_numpy()[1:] == pytest.approx(traded)
+    assert trades(weights, returns).sum(axis=1).to_numpy()[1:] == pytest.approx(traded)
     assert cash + coins @ prices.iloc[-1] == pytest.approx(np.prod(1 + strategy_returns(returns, weights)))
 
 
@@ -68,9 +68,9 @@ def test_who_never_trades_has_no_break_even_and_who_loses_a_negative_one() -> No
 def test_what_cannot_be_is_refused() -> None:
     weights = table((2, 0), (1, 0))
     with pytest.raises(ValueError, match="all wealth is lost on 2024-01-01"):
-        turnover(weights, table((-0.5, 0), (0, 0)))
+        trades(weights, table((-0.5, 0), (0, 0)))
     with pytest.raises(ValueError, match="same days and symbols"):
-        turnover(weights, weights[1:])
+        trades(weights, weights[1:])
     with pytest.raises(ValueError, match="cannot be negative, got -1 bps"):
         net_returns(pd.Series([0.1]), pd.Series([1.0]), -1)
     with pytest.raises(ValueError, match="10000 bps takes all wealth on 0"):

@@ -4,8 +4,7 @@ import pytest
 
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.level_confidence import Confidence, level_confidence
-from vp_pipeline.analytics.price_rows import volume_by_price
-from vp_pipeline.analytics.profiles import composite
+from vp_pipeline.analytics.price_rows import PriceRows, volume_by_price
 from vp_pipeline.analytics.value_area import value_area
 
 
@@ -32,7 +31,7 @@ def sure(found: Confidence, name: str) -> tuple[float, float, float, float]:
 def test_the_levels_are_those_of_all_venues_together() -> None:
     venues = {"one": venue(1), "two": venue(2)}
     found = level_confidence(venues, 10, samples=50)
-    area = value_area(composite(volume_by_price(frame, 10) for frame in venues.values()))
+    area = value_area(PriceRows.sum_of(volume_by_price(frame, 10) for frame in venues.values()))
     assert [one.price for one in found.levels] == [area.poc, area.vah, area.val]
     assert (found.blocks, found.venues, found.samples) == (8, 2, 50)
     for level in found.levels:

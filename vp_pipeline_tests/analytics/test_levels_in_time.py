@@ -1,19 +1,12 @@
-"""Developing levels, naked points of control, composites and profiles of sessions."""
+"""Developing levels and naked points of control."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from vp_pipeline.analytics.developing import developing_levels
-from vp_pipeline.analytics.naked_levels import Level, first_touches, naked
-from vp_pipeline.analytics.price_rows import PriceRows, volume_by_price
-from vp_pipeline.analytics.profiles import (
-    between_dates,
-    composite,
-    daily_profiles,
-    profiles_by,
-    session_profiles,
-)
+from vp_pipeline.analytics.naked_levels import Level, first_touches
+from vp_pipeline.analytics.price_rows import volume_by_price
 from vp_pipeline.analytics.value_area import value_area
 
 
@@ -88,7 +81,7 @@ def test_the_first_touch_ends_a_naked_level() -> None:
     assert touches["below"].age == pd.Timedelta(days=3)
     assert touches["inside"].touched == at("2023-03-11")
     assert touches["on the high"].touched == at("2023-03-11")
-    assert [one.level.name for one in naked(list(touches.values()))] == ["its own day", "above"]
+    assert [name for name, one in touches.items() if one.naked] == ["above", "its own day"]
     assert touches["above"].age == pd.Timedelta(days=4)
     with pytest.raises(ValueError, match="not ascending"):
         first_touches(levels, candles[::-1], at("2023-03-14"))
@@ -100,36 +93,3 @@ def test_touches_are_found_beyond_the_first_day_of_minutes() -> None:
     (touch,) = first_touches([Level("top", far - 1, 1.0, at("2023-03-09"))], candles, at("2023-03-13"))
     first = candles.loc[(candles["high"] >= far - 1) & (candles["low"] < far), "open_time"].iloc[0]
     assert touch.touched == first
-
-
-def test_days_and_sessions_add_up_to_the_whole() -> None:
-    candles = minutes(3 * 1440)
-    whole = volume_by_price(candles, 10)
-    for parts in (daily_profiles(candles, 10), session_profiles(candles, 10)):
-        together = composite(part.rows for part in parts.values())
-        assert together.first_row == whole.first_row
-        assert together.volume == pytest.approx(whole.volume)
-    assert set(session_profiles(candles, 10)) == {"AS", "ASEU", "EU", "EUNA", "NA", "OTHERS"}
-    asia = candles[(candles["open_time"].dt.hour >= 23) | (candles["open_time"].dt.hour < 6)]
-    of_asia = session_profiles(candles, 10)["AS"]
-    assert of_asia.rows.volume == pytest.approx(volume_by_price(asia, 10).volume)
-    assert of_asia.area == value_area(of_asia.rows)
-
-
-def test_a_composite_of_two_dates() -> None:
-    candles = minutes(3 * 1440)
-    days = {pd.Timestamp(str(day)): part.rows for day, part in daily_profiles(candles, 10).items()}
-    two = between_dates(days, at("2023-03-10"), at("2023-03-11"))
-    assert two.volume == pytest.approx(volume_by_price(candles[1440:], 10).volume)
-    with pytest.raises(ValueError, match="no profile of a day from 2024-01-01 to 2024-01-02"):
-        between_dates(days, at("2024-01-01"), at("2024-01-02"))
-
-
-def test_candles_without_a_label_or_volume() -> None:
-    candles = minutes(30)
-    labels = pd.Series(["a"] * 10 + [None] * 10 + ["b"] * 10)
-    candles.loc[20:, "volume"] = 0.0
-    parts = profiles_by(candles, labels, 10)
-    assert list(parts) == ["a", "b"]
-    assert parts["b"].area is None
-    assert isinstance(parts["a"].rows, PriceRows)

@@ -97,4 +97,4 @@ def test_dollars_are_those_of_the_quote_in_that_minute() -> None:
 
 def test_parts_of_other_rows_cannot_be_added() -> None:
     with pytest.raises(ValueError, match="cannot be added"):
-        Traded.sum_of([Traded.none(1.0), Traded.none(2.0)], 1.0)
+        Traded.sum_of([Traded.sum_of([], 1.0), Traded.sum_of([], 2.0)], 1.0)

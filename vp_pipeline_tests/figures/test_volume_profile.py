@@ -40,8 +40,8 @@ Day = tuple[pd.DataFrame, PriceRows, ValueArea, DocumentProfile]
 
 
 def test_every_rows_volume_is_drawn_once_in_its_colour(day: Day) -> None:
-    candles, rows, area, profile = day
-    drawn = {trace.name: trace for trace in volume_profile_figure(candles, rows, area, profile, "t").data}
+    candles, rows, area, _ = day
+    drawn = {trace.name: trace for trace in volume_profile_figure(candles, rows, area, "t").data}
     bars = [drawn[name] for name in ("Value area", "Outside", "Point of control")]
     assert sum(np.sum(bar.x) for bar in bars) == pytest.approx(rows.total)
     assert list(drawn["Point of control"].customdata) == [area.poc]
@@ -53,7 +53,7 @@ def test_every_rows_volume_is_drawn_once_in_its_colour(day: Day) -> None:
 
 def test_candles_are_joined_without_losing_their_extremes(day: Day) -> None:
     candles, rows, area, _ = day
-    figure = volume_profile_figure(candles, rows, area, None, "t")
+    figure = volume_profile_figure(candles, rows, area, "t")
     sticks = figure.data[0]
     assert len(sticks.x) <= MAX_CANDLES
     assert len(sticks.x) == 288
@@ -66,13 +66,13 @@ def test_candles_are_joined_without_losing_their_extremes(day: Day) -> None:
 def test_few_candles_stay_as_they_are() -> None:
     candles = minutes(60).drop(index=[10, 11])
     rows = volume_by_price(candles, 10)
-    sticks = volume_profile_figure(candles, rows, value_area(rows), None, "t").data[0]
+    sticks = volume_profile_figure(candles, rows, value_area(rows), "t").data[0]
     assert list(sticks.close) == candles["close"].tolist()
 
 
 def test_the_levels_are_lines_and_labels_on_the_shared_axis(day: Day) -> None:
-    candles, rows, area, profile = day
-    figure = volume_profile_figure(candles, rows, area, profile, "t")
+    candles, rows, area, _ = day
+    figure = volume_profile_figure(candles, rows, area, "t")
     assert {trace.yaxis for trace in figure.data} <= {None, "y"}
     levels = {label.text.split("<br>")[0]: label.y for label in figure.layout.annotations}
     assert levels == {"<b>VAH</b>": area.vah + 5, "<b>POC</b>": area.poc + 5, "<b>VAL</b>": area.val + 5}
@@ -84,7 +84,7 @@ def test_the_levels_are_lines_and_labels_on_the_shared_axis(day: Day) -> None:
 def test_labels_of_close_levels_are_moved_apart() -> None:
     candles = minutes()
     rows = volume_by_price(candles, 10)
-    figure = volume_profile_figure(candles, rows, ValueArea(20_000, 20_000, 20_000, 0.7, 1), None, "t")
+    figure = volume_profile_figure(candles, rows, ValueArea(20_000, 20_000, 20_000, 0.7, 1), "t")
     shifts = {label.text[3:6]: label.yshift for label in figure.layout.annotations}
     assert shifts["VAH"] >= 30
     assert shifts["POC"] == 0
@@ -92,11 +92,10 @@ def test_labels_of_close_levels_are_moved_apart() -> None:
 
 
 def test_the_curve_has_the_volume_of_the_rows(day: Day) -> None:
-    candles, rows, area, profile = day
-    drawn = {trace.name: trace for trace in volume_profile_figure(candles, rows, area, profile, "t").data}
-    curve = drawn["Kernel density"]
+    candles, rows, area, _ = day
+    figure = volume_profile_figure(candles, rows, area, "t", nodes=volume_nodes(rows))
+    (curve,) = (trace for trace in figure.data if trace.name == "Kernel density")
     assert np.trapezoid(curve.x, curve.y) / rows.row_size == pytest.approx(rows.total, rel=0.02)
-    assert list(drawn["Nodes"].y) == [peak.price for peak in profile.peaks]
 
 
 def of_venues(rows: PriceRows, count: int) -> dict[str, PriceRows]:
@@ -109,7 +108,7 @@ def of_venues(rows: PriceRows, count: int) -> dict[str, PriceRows]:
 
 def test_venues_are_stacked_and_the_small_ones_joined(day: Day) -> None:
     candles, rows, area, _ = day
-    figure = volume_profile_figure(candles, rows, area, None, "t", parts=of_venues(rows, 12))
+    figure = volume_profile_figure(candles, rows, area, "t", parts=of_venues(rows, 12))
     bars = [trace for trace in figure.data if trace.type == "bar"]
     assert figure.layout.barmode == "stack"
     assert [bar.name for bar in bars] == [*(f"venue {i}" for i in range(7)), "5 others"]
@@ -121,14 +120,14 @@ def test_venues_are_stacked_and_the_small_ones_joined(day: Day) -> None:
 
 def test_eight_venues_have_a_colour_each(day: Day) -> None:
     candles, rows, area, _ = day
-    figure = volume_profile_figure(candles, rows, area, None, "t", parts=of_venues(rows, 8))
+    figure = volume_profile_figure(candles, rows, area, "t", parts=of_venues(rows, 8))
     assert sum(trace.type == "bar" for trace in figure.data) == 8
 
 
 def test_nodes_are_marked_on_their_curve(day: Day) -> None:
     candles, rows, area, _ = day
     nodes = volume_nodes(rows)
-    figure = volume_profile_figure(candles, rows, area, None, "t", nodes=nodes)
+    figure = volume_profile_figure(candles, rows, area, "t", nodes=nodes)
     marks = {
         trace.marker.symbol: trace
         for trace in figure.data
@@ -142,7 +141,7 @@ def test_nodes_are_marked_on_their_curve(day: Day) -> None:
 def test_delta_says_what_it_rests_on(day: Day) -> None:
     candles, rows, area, _ = day
     delta = delta_by_price(candles, 10)
-    figure = volume_profile_figure(candles, rows, area, None, "t", delta=delta)
+    figure = volume_profile_figure(candles, rows, area, "t", delta=delta)
     drawn = {trace.name: trace for trace in figure.data if trace.xaxis == "x3"}
     assert set(drawn) == {"Bought (guessed)", "Sold (guessed)"}
     assert sum(np.sum(trace.x) for trace in drawn.values()) == pytest.approx(delta.delta.sum())
@@ -151,7 +150,7 @@ def test_delta_says_what_it_rests_on(day: Day) -> None:
 
 def test_a_crosshair_goes_through_all_panels(day: Day) -> None:
     candles, rows, area, _ = day
-    layout = volume_profile_figure(candles, rows, area, None, "t", delta=delta_by_price(candles, 10)).layout
+    layout = volume_profile_figure(candles, rows, area, "t", delta=delta_by_price(candles, 10)).layout
     for axis in (layout.yaxis, layout.xaxis, layout.xaxis2, layout.xaxis3):
         assert (axis.showspikes, axis.spikemode, axis.spikesnap) == (True, "across", "cursor")
     assert layout.spikedistance == -1
@@ -162,7 +161,7 @@ def test_a_crosshair_goes_through_all_panels(day: Day) -> None:
 def test_naked_levels_in_sight_are_drawn(day: Day) -> None:
     candles, rows, area, _ = day
     inside = float(rows.price[3])
-    figure = volume_profile_figure(candles, rows, area, None, "t", naked=[inside, 1.0])
+    figure = volume_profile_figure(candles, rows, area, "t", naked=[inside, 1.0])
     labels = [shape.label.text for shape in figure.layout.shapes if shape.label.text]
     assert labels == [f"naked POC {inside:,.10g}"]
 
@@ -183,7 +182,10 @@ def test_the_same_day_is_the_same_document(day: Day) -> None:
             "t",
             "s",
             None,
-            [volume_profile_figure(candles, rows, area, profile, "t"), document_figure(profile)],
+            [
+                volume_profile_figure(candles, rows, area, "t", nodes=volume_nodes(rows)),
+                document_figure(profile),
+            ],
         )
         for _ in range(2)
     }

@@ -147,7 +147,7 @@ def summary(strategy: str) -> dict[str, object]:
 def fill_artifacts(connection: Connection, frame: pd.DataFrame) -> list[Artifact]:
     """Two daily profiles and a report, all with the real figure."""
     by_price = volume_by_price(frame, 10)
-    figure = volume_profile_figure(frame, by_price, value_area(by_price), None, "BTC")
+    figure = volume_profile_figure(frame, by_price, value_area(by_price), "BTC")
     include = Include(PLOTLY_INCLUDE, plotly_script())
     names = [("volume_profile/btc", "2023-03-10"), ("volume_profile/btc", "2023-03-11")]
     names += [("session_volatility/ethusdt", "2023-03-11"), ("tearsheets/mean_reversion", "")]
