@@ -10,35 +10,30 @@ often. So a group is found to differ if it is more or less volatile as a rule; n
 The statistic is the logarithm of the ratio. Its standard error is from the days' influences on it, so that
 bars of one day may depend on each other as they like; days count as independent. It is held against
 Student's t, with as many degrees of freedom as the days of the group, or fewer where few of them decide,
-less 1. p-values are two-sided and corrected within each grouping: by Holm's method, which holds the chance
-of any false finding in it, or by Benjamini and Hochberg's, which holds the share of false findings.
+less 1. p-values are two-sided and corrected within each grouping by Holm's method, which holds the chance of
+any false finding in it.
 """
-
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.analytics.multiplicity import benjamini_hochberg, holm
+from vp_pipeline.analytics.multiplicity import holm
 from vp_pipeline.analytics.price_rows import Floats
 from vp_pipeline.analytics.session_sums import GROUPINGS, GROUPS, DailySums, daily_groups
 from vp_pipeline.analytics.sessions import KEYS
-
-Correction = Literal["holm", "benjamini-hochberg"]
 
 COLUMNS = ("usual_ratio", "p_value", "p_adjusted", "differs")
 
 _WEEK = np.ones(7)
 
 
-def session_tests(sums: DailySums, level: float = 0.95, correction: Correction = "holm") -> pd.DataFrame:
+def session_tests(sums: DailySums, level: float = 0.95) -> pd.DataFrame:
     """COLUMNS for each of GROUPS, after the group's grouping, weekday, session and minute.
 
     `usual_ratio` is the mean of |r| over that of all other bars of the grouping, day by day against the
     level of the time; `differs` says whether `p_adjusted` is below 1 - level. NaN, and no difference, for
     the group of all bars and for groups of fewer than two days.
     """
-    correct = {"holm": holm, "benjamini-hochberg": benjamini_hochberg}[correction]
     counts = daily_groups(sums.field("returns"), sums.weekday)
     sizes = _against_level(daily_groups(sums.field("absolute"), sums.weekday), counts)
     frame = pd.DataFrame(GROUPS, columns=list(KEYS[:-1]))
@@ -46,7 +41,7 @@ def session_tests(sums: DailySums, level: float = 0.95, correction: Correction =
     for grouping, place in GROUPINGS.items():
         if grouping != "all":
             ratio, p = _compared(sizes[:, place], counts[:, place])
-            found[:, place] = ratio, p, correct(p)
+            found[:, place] = ratio, p, holm(p)
     for name, values in zip(COLUMNS, found, strict=False):
         frame[name] = values
     frame["differs"] = frame["p_adjusted"] < 1 - level

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from vp_pipeline.analytics.bar_returns import returns_pct
-from vp_pipeline.analytics.multiplicity import benjamini_hochberg, holm
+from vp_pipeline.analytics.multiplicity import holm
 from vp_pipeline.analytics.session_confidence import INTERVALS, day_weights, session_confidence
 from vp_pipeline.analytics.session_report import COLUMNS, session_report
 from vp_pipeline.analytics.session_stability import rolling_relative, session_stability
@@ -163,20 +163,17 @@ def test_where_nothing_differs_little_is_found() -> None:
     assert max(hits.values()) <= 9, hits
 
 
-def test_holm_and_benjamini_hochberg_by_hand() -> None:
+def test_holm_by_hand() -> None:
     p = np.array([0.04, 0.01, np.nan, 0.03])
     assert holm(p) == pytest.approx([0.06, 0.03, np.nan, 0.06], nan_ok=True)
-    assert benjamini_hochberg(p) == pytest.approx([0.04, 0.03, np.nan, 0.04], nan_ok=True)
     assert holm(np.array([0.9, 0.8])) == pytest.approx([1, 1])
     assert holm(np.array([])).tolist() == []
 
 
-def test_corrections_are_chosen() -> None:
-    found = sums(uneven(60, 3, 1.3), QUARTER)
-    strict, loose = session_tests(found), session_tests(found, correction="benjamini-hochberg")
-    known = strict["p_value"].notna()
-    assert (strict["p_adjusted"] >= loose["p_adjusted"])[known].all()
-    assert (loose["p_adjusted"] >= loose["p_value"] * (1 - 1e-12))[known].all()
+def test_each_grouping_is_corrected_by_itself() -> None:
+    found = session_tests(sums(uneven(60, 3, 1.3), QUARTER))
+    for _, group in found[found["grouping"] != "all"].groupby("grouping"):
+        assert group["p_adjusted"].tolist() == pytest.approx(holm(group["p_value"].to_numpy()), nan_ok=True)
 
 
 def test_rolling_windows_are_tables_of_their_own() -> None:
