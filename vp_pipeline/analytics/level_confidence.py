@@ -18,8 +18,7 @@ import pandas as pd
 
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.nodes import VolumeNodes, volume_nodes
-from vp_pipeline.analytics.placement_error import CANDLE_RULES
-from vp_pipeline.analytics.price_rows import Floats, Placement, PriceRows, volume_by_price
+from vp_pipeline.analytics.price_rows import CANDLE_RULES, Floats, Placement, PriceRows, volume_by_price
 from vp_pipeline.analytics.value_area import Rule, value_area
 
 SAMPLES = 200

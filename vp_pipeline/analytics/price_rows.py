@@ -21,10 +21,22 @@ import pandas as pd
 from vp_pipeline.analytics import placement as rules
 from vp_pipeline.analytics.placement import MAX_ROWS, Floats, Ints, row_of
 
-__all__ = ["MAX_ROWS", "PLACEMENTS", "Floats", "Ints", "Placement", "PriceRows", "row_of", "volume_by_price"]
+__all__ = [
+    "CANDLE_RULES",
+    "MAX_ROWS",
+    "PLACEMENTS",
+    "Floats",
+    "Ints",
+    "Placement",
+    "PriceRows",
+    "row_of",
+    "volume_by_price",
+]
 
 Placement = Literal["close", "midpoint", "touched", "uniform", "trades"]
 PLACEMENTS: tuple[Placement, ...] = ("close", "midpoint", "touched", "uniform", "trades")
+CANDLE_RULES: tuple[Placement, ...] = ("uniform", "touched", "midpoint", "close")
+"""Those that need candles alone."""
 
 
 @dataclass(frozen=True, eq=False)

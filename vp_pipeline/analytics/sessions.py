@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from vp_pipeline.analytics.bar_returns import QUARTERS, WEEKDAYS, BarReturns, Gaps, returns_pct
+from vp_pipeline.analytics.bar_returns import QUARTERS, WEEKDAYS, BarReturns
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
 from vp_pipeline.analytics.session_hours import SESSIONS, Preset
@@ -27,11 +27,9 @@ __all__ = [
     "KEYS",
     "SESSIONS",
     "WEEKDAYS",
-    "Gaps",
     "Horizon",
     "SessionTable",
     "describe",
-    "session_table",
     "table_of",
 ]
 
@@ -105,22 +103,8 @@ class SessionTable:
         return self._frame[self._frame["grouping"] == grouping].reset_index(drop=True)
 
 
-def session_table(
-    klines: pd.DataFrame,
-    bar: pd.Timedelta,
-    outlier_pct: float = 20.0,
-    gaps: Gaps = "drop",
-    preset: Preset = "document",
-) -> SessionTable:
-    """Volatility, volume, taker share, volume per trade and spread of returns of each group.
-
-    The arguments and errors are those of `bar_returns.returns_pct`.
-    """
-    return table_of(returns_pct(klines, bar, outlier_pct, gaps, preset))
-
-
 def table_of(returns: BarReturns) -> SessionTable:
-    """The same of bars whose returns are known already.
+    """Volatility, volume, taker share, volume per trade and spread of returns of each group.
 
     Raises:
         NotEnoughData: no bars.

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vp_pipeline.analytics import placement as rules
-from vp_pipeline.analytics.price_rows import PLACEMENTS, Placement, PriceRows, row_of, volume_by_price
+from vp_pipeline.analytics.price_rows import CANDLE_RULES, Placement, PriceRows, row_of, volume_by_price
 
 FEW = settings(deadline=None, max_examples=40)
-CANDLE_RULES = tuple(name for name in PLACEMENTS if name != "trades")
 
 candle = st.tuples(
     st.floats(0.5, 900), st.floats(0, 300), st.floats(0, 1), st.floats(0, 1e6, allow_subnormal=False)

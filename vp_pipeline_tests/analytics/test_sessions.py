@@ -8,10 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.cbook import boxplot_stats
 
-from vp_pipeline.analytics.bar_returns import returns_pct
+from vp_pipeline.analytics.bar_returns import Gaps, returns_pct
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.analytics.sessions import COLUMNS, KEYS, SESSIONS, WEEKDAYS, session_table, table_of
+from vp_pipeline.analytics.session_hours import Preset
+from vp_pipeline.analytics.sessions import COLUMNS, KEYS, SESSIONS, WEEKDAYS, SessionTable, table_of
 from vp_pipeline_tests.analytics.bars import FIVE_MINUTES, klines, random_bars
+
+
+def session_table(
+    frame: pd.DataFrame,
+    bar: pd.Timedelta,
+    outlier_pct: float = 20.0,
+    gaps: Gaps = "drop",
+    preset: Preset = "document",
+) -> SessionTable:
+    return table_of(returns_pct(frame, bar, outlier_pct, gaps, preset))
 
 
 def test_sessions_cover_every_hour_once() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vp_pipeline.analytics.delta import delta_by_price
 from vp_pipeline.analytics.price_rows import volume_by_price
 from vp_pipeline.analytics.venue_profiles import Traded, dollars, hourly_profiles
+from vp_pipeline_tests.analytics.deltas import delta_by_price
 
 HOUR = pd.Timestamp("2026-03-01 05:00", tz="UTC")
 PRICES = st.floats(1.0, 400.0)

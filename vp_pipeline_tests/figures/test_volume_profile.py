@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vp_pipeline.analytics.delta import delta_by_price
 from vp_pipeline.analytics.kde import DocumentProfile, document_profile
 from vp_pipeline.analytics.nodes import volume_nodes
 from vp_pipeline.analytics.price_rows import PriceRows, volume_by_price
 from vp_pipeline.analytics.value_area import ValueArea, value_area
 from vp_pipeline.figures.page import render_page
 from vp_pipeline.figures.volume_profile import MAX_CANDLES, document_figure, volume_profile_figure
+from vp_pipeline_tests.analytics.deltas import delta_by_price
 
 
 def minutes(count: int = 1440, seed: int = 1) -> pd.DataFrame:

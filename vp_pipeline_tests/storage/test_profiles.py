@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vp_pipeline.analytics.delta import delta_by_price
 from vp_pipeline.analytics.price_rows import PriceRows, volume_by_price
 from vp_pipeline.analytics.venue_profiles import Traded
 from vp_pipeline.storage import candles, profile_rows, profiles, rows
@@ -19,6 +18,7 @@ from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.tables import QUOTE_RATE, VENUE_VERDICT
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
+from vp_pipeline_tests.analytics.deltas import delta_by_price
 from vp_pipeline_tests.dumps import dump
 
 START = datetime(2025, 12, 30, 20, tzinfo=UTC)
