@@ -14,6 +14,7 @@ from vp_pipeline.analytics.grid import PRICES, Bools, Floats, Venue
 from vp_pipeline.analytics.periodic_holes import periodic_hole
 
 DEVIATION = 0.02
+"""The largest deviation from the median that passes, as a share of it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def check_sanity(candles: pd.DataFrame, venues: Sequence[Venue]) -> list[CandleF
 
 
 def check_deviation(
-    candles: pd.DataFrame, venues: Sequence[Venue], rates: pd.DataFrame, limit: float = DEVIATION
+    candles: pd.DataFrame, venues: Sequence[Venue], rates: pd.DataFrame
 ) -> list[CandleFinding]:
     """Venues whose price was far from the others' in some minute.
 
@@ -101,7 +102,6 @@ def check_deviation(
         candles: market_id, open_time, close, volume, in any order.
         venues: those to look at.
         rates: as `quote_rates.quote_rates` makes them.
-        limit: largest deviation, as a share of the median.
     """
     quotes = {venue.number: venue.quote for venue in venues}
     table = candles.loc[candles["volume"] > 0, ["market_id", "open_time", "close"]]
@@ -115,10 +115,10 @@ def check_deviation(
     findings = []
     for venue in venues:
         own = table[table["market_id"] == venue.number]
-        far = own[own["off"].abs() > limit]
+        far = own[own["off"].abs() > DEVIATION]
         if len(far):
             worst = far.iloc[int(far["off"].abs().to_numpy().argmax())]
-            what = f"the price is more than {limit:.4g} of the median away from it"
+            what = f"the price is more than {DEVIATION:.4g} of the median away from it"
             much = f"{worst['off']:+.2%}, {worst['price']:.8g} against {worst['median']:.8g} US dollars"
             findings.append(CandleFinding(venue.name, what, len(far), len(own), worst["open_time"], much))
     return findings

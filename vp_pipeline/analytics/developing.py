@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.analytics.price_rows import Floats, Placement, PriceRows, volume_by_price
-from vp_pipeline.analytics.value_area import Rule, value_area
+from vp_pipeline.analytics.price_rows import Floats, PriceRows, volume_by_price
+from vp_pipeline.analytics.value_area import value_area
 
 COLUMNS = ("open_time", "poc", "vah", "val", "volume")
 
@@ -20,9 +20,6 @@ def developing_levels(
     candles: pd.DataFrame,
     row_size: float,
     every: pd.Timedelta | None = None,
-    placement: Placement = "uniform",
-    share: float = 0.70,
-    rule: Rule = "two-row",
 ) -> pd.DataFrame:
     """Levels of the profile from the window's first candle up to and with each moment's candles.
 
@@ -30,9 +27,6 @@ def developing_levels(
         candles: as `volume_by_price` needs them, with open_time (UTC, ascending).
         row_size: as there.
         every: length of a step, aligned at midnight UTC; by default each candle is one.
-        placement: as there.
-        share: as `value_area` has it.
-        rule: as `value_area` has it.
 
     Returns:
         Columns `COLUMNS`, one row for each step that has candles, from the first with volume on: open_time of
@@ -41,16 +35,16 @@ def developing_levels(
     steps = _steps(candles["open_time"], every)
     found: list[tuple[float, float, float, float]] = []
     moments = []
-    whole = volume_by_price(candles, row_size, placement)
+    whole = volume_by_price(candles, row_size)
     so_far: Floats = np.zeros(len(whole.volume))
     for start, end in pairwise(steps):
-        part = volume_by_price(candles.iloc[start:end], row_size, placement)
+        part = volume_by_price(candles.iloc[start:end], row_size)
         at = part.first_row - whole.first_row
         so_far[at : at + len(part.volume)] += part.volume
         rows = PriceRows(whole.first_row, row_size, so_far)
         if rows.total <= 0:
             continue
-        area = value_area(rows, share, rule)
+        area = value_area(rows)
         found.append((area.poc, area.vah, area.val, rows.total))
         moments.append(candles["open_time"].iloc[end - 1])
     levels = pd.DataFrame(found, columns=list(COLUMNS[1:]), dtype=np.float64)

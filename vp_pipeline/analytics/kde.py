@@ -20,6 +20,8 @@ from vp_pipeline.analytics.price_rows import Floats
 
 __all__ = ["PADDING", "DocumentProfile", "NotEnoughData", "Peak", "document_profile", "repaired_profile"]
 
+BANDWIDTH_FACTOR = 0.1
+BINS = 150
 PADDING = 5.0
 """Bandwidths beyond the outermost closes: there the curve has fallen below 4e-6 of an edge's maximum."""
 
@@ -62,8 +64,8 @@ def document_profile(
     close: npt.ArrayLike,
     volume: npt.ArrayLike,
     samples: int = 500,
-    bandwidth_factor: float = 0.1,
-    bins: int = 150,
+    bandwidth_factor: float = BANDWIDTH_FACTOR,
+    bins: int = BINS,
     prominence: float = 0.3,
     padding: float = 0.0,
 ) -> DocumentProfile:
@@ -111,8 +113,6 @@ def repaired_profile(
     volume: npt.ArrayLike,
     samples: int = 500,
     bandwidth: float | None = None,
-    bandwidth_factor: float = 0.1,
-    bins: int = 150,
     prominence: float = 0.3,
     padding: float = PADDING,
 ) -> DocumentProfile:
@@ -123,9 +123,7 @@ def repaired_profile(
         volume: as in `document_profile`.
         samples: as in `document_profile`.
         bandwidth: standard deviation of the kernel in dollars, the same for every window; without it
-            `bandwidth_factor` times the weighted standard deviation.
-        bandwidth_factor: as in `document_profile`.
-        bins: as in `document_profile`.
+            `BANDWIDTH_FACTOR` times the weighted standard deviation.
         prominence: as in `document_profile`.
         padding: as in `document_profile`; at least 3.
 
@@ -141,11 +139,11 @@ def repaired_profile(
     if padding < 3 or not (bandwidth is None or bandwidth > 0):
         raise ValueError(f"padding must be 3 or more and the bandwidth positive, got {padding}, {bandwidth}")
     described = fast.weighted(prices, weights)
-    kernel = bandwidth or bandwidth_factor * described.deviation
+    kernel = bandwidth or BANDWIDTH_FACTOR * described.deviation
     low, high = described.lowest - padding * kernel, described.highest + padding * kernel
     curve = fast.binned(described, low, high, samples, kernel)
     density, grid = curve.density(kernel), curve.price
-    bin_density, bin_edges = np.histogram(prices, bins, weights=weights, density=True)
+    bin_density, bin_edges = np.histogram(prices, BINS, weights=weights, density=True)
     ticks_per_sample = float((high - low) / samples)
     peaks = _peaks(grid, density, prominence, float(grid[1] - grid[0]))
     return DocumentProfile(

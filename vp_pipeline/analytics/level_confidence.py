@@ -10,7 +10,7 @@ that put it within `TOLERANCE` of the value area's height (a row at least) of wh
 only the time and the venues that it has seen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +18,15 @@ import pandas as pd
 
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.nodes import VolumeNodes, volume_nodes
-from vp_pipeline.analytics.price_rows import CANDLE_RULES, Floats, Placement, PriceRows, volume_by_price
-from vp_pipeline.analytics.value_area import Rule, value_area
+from vp_pipeline.analytics.price_rows import CANDLE_RULES, Floats, PriceRows, volume_by_price
+from vp_pipeline.analytics.value_area import value_area
 
 SAMPLES = 200
 LEVEL = 0.90
+"""Share of the draws inside an interval."""
 TOLERANCE = 0.05
 BLOCK = pd.Timedelta(hours=1)
+"""Length of the blocks of time, aligned at midnight UTC."""
 
 Interval = tuple[float, float]
 
@@ -54,7 +56,10 @@ class Confidence:
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """Volume by rule, venue and block on shared rows: an array (rules, venues, blocks, rows)."""
+    """Volume by rule, venue and block on shared rows: an array (CANDLE_RULES, venues, blocks, rows).
+
+    The first rule, `uniform`, is that of the profile in question.
+    """
 
     first_row: int
     row_size: float
@@ -68,12 +73,6 @@ def level_confidence(
     candles: Mapping[str, pd.DataFrame],
     row_size: float,
     *,
-    placement: Placement = "uniform",
-    placements: Sequence[Placement] = CANDLE_RULES,
-    block: pd.Timedelta = BLOCK,
-    share: float = 0.70,
-    rule: Rule = "two-row",
-    level: float = LEVEL,
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> Confidence:
@@ -82,61 +81,52 @@ def level_confidence(
     Args:
         candles: of each venue, as `volume_by_price` needs them for all rules, with open_time (UTC).
         row_size: as there.
-        placement: the rule of the profile in question.
-        placements: the rules that are drawn from.
-        block: length of the blocks of time, aligned at midnight UTC.
-        share: as `value_area` has it.
-        rule: as `value_area` has it.
-        level: share of the draws inside an interval.
         samples: draws.
         seed: of the random numbers.
 
     Raises:
         NotEnoughData: no volume, or fewer than two blocks of time.
-        ValueError: a level outside (0, 1), or no samples.
+        ValueError: no samples.
     """
-    if not (0 < level < 1 and samples >= 1):
-        raise ValueError(f"cannot draw {samples} samples for a level of {level}")
-    rules = (placement, *(name for name in placements if name != placement))
-    parts = _parts(candles, row_size, rules, block)
+    if samples < 1:
+        raise ValueError(f"cannot draw {samples} samples")
+    parts = _parts(candles, row_size)
     _, venues, blocks, _ = parts.volume.shape
     if blocks < 2:
-        raise NotEnoughData(f"{blocks} block of {block}: intervals need two or more")
+        raise NotEnoughData(f"{blocks} block of {BLOCK}: intervals need two or more")
     own = parts.rows(parts.volume[0].sum(axis=(0, 1)))
-    area = value_area(own, share, rule)
+    area = value_area(own)
     nodes = volume_nodes(own) if (own.volume > 0).sum() > 1 else None
     draws = {
         cause: _draws(parts, cause, samples, np.random.default_rng([seed, number]))
         for number, cause in enumerate(("all", "time", "venues", "placement"))
     }
     found = {
-        cause: np.array([_levels(parts.rows(drawn), share, rule) for drawn in many if drawn.sum() > 0])
+        cause: np.array([_levels(parts.rows(drawn)) for drawn in many if drawn.sum() > 0])
         for cause, many in draws.items()
     }
     near = max(row_size, TOLERANCE * (area.vah - area.val))
     levels = tuple(
-        _sureness(name, price, {cause: values[:, at] for cause, values in found.items()}, near, level)
+        _sureness(name, price, {cause: values[:, at] for cause, values in found.items()}, near)
         for at, (name, price) in enumerate((("POC", area.poc), ("VAH", area.vah), ("VAL", area.val)))
     )
-    of_nodes = _node_sureness(parts, nodes, draws["all"], level) if nodes else ()
-    return Confidence(levels, of_nodes, level, samples, blocks, venues)
+    of_nodes = _node_sureness(parts, nodes, draws["all"]) if nodes else ()
+    return Confidence(levels, of_nodes, LEVEL, samples, blocks, venues)
 
 
-def _parts(
-    candles: Mapping[str, pd.DataFrame], row_size: float, rules: Sequence[Placement], block: pd.Timedelta
-) -> _Parts:
+def _parts(candles: Mapping[str, pd.DataFrame], row_size: float) -> _Parts:
     profiles = {
         (at_rule, at_venue, start): volume_by_price(part, row_size, name)
         for at_venue, frame in enumerate(candles.values())
-        for start, part in frame.groupby(frame["open_time"].dt.floor(block))
-        for at_rule, name in enumerate(rules)
+        for start, part in frame.groupby(frame["open_time"].dt.floor(BLOCK))
+        for at_rule, name in enumerate(CANDLE_RULES)
     }
     if not any(rows.total > 0 for rows in profiles.values()):
         raise NotEnoughData("no venue has volume")
     starts = sorted({start for _, _, start in profiles})
     first = min(rows.first_row for rows in profiles.values())
     count = max(rows.first_row + len(rows.volume) for rows in profiles.values()) - first
-    volume = np.zeros((len(rules), len(candles), len(starts), count))
+    volume = np.zeros((len(CANDLE_RULES), len(candles), len(starts), count))
     for (at_rule, at_venue, start), rows in profiles.items():
         volume[at_rule, at_venue, starts.index(start)] = rows.between(first, count).volume
     return _Parts(first, row_size, volume)
@@ -161,18 +151,18 @@ def _draws(parts: _Parts, cause: str, samples: int, rng: np.random.Generator) ->
     return drawn
 
 
-def _levels(rows: PriceRows, share: float, rule: Rule) -> tuple[float, float, float]:
-    area = value_area(rows, share, rule)
+def _levels(rows: PriceRows) -> tuple[float, float, float]:
+    area = value_area(rows)
     return area.poc, area.vah, area.val
 
 
-def _sureness(name: str, price: float, found: Mapping[str, Floats], near: float, level: float) -> Sureness:
-    intervals = {cause: _interval(values, level) for cause, values in found.items()}
+def _sureness(name: str, price: float, found: Mapping[str, Floats], near: float) -> Sureness:
+    intervals = {cause: _interval(values) for cause, values in found.items()}
     stable = float(np.mean(np.abs(found["all"] - price) <= near * (1 + 1e-9)))
     return Sureness(name, price, intervals.pop("all"), stable, intervals)
 
 
-def _node_sureness(parts: _Parts, nodes: VolumeNodes, draws: Floats, level: float) -> tuple[Sureness, ...]:
+def _node_sureness(parts: _Parts, nodes: VolumeNodes, draws: Floats) -> tuple[Sureness, ...]:
     """A node is there again in a draw if a high node stands within half its width of it."""
     drawn = [
         np.array([node.price for node in volume_nodes(parts.rows(one), bandwidth=nodes.curve.bandwidth).high])
@@ -185,11 +175,11 @@ def _node_sureness(parts: _Parts, nodes: VolumeNodes, draws: Floats, level: floa
             [prices[np.argmin(np.abs(prices - node.price))] for prices in drawn if len(prices)]
         )
         again = nearest[np.abs(nearest - node.price) <= node.width / 2]
-        interval = _interval(again, level) if len(again) else (np.nan, np.nan)
+        interval = _interval(again) if len(again) else (np.nan, np.nan)
         found.append(Sureness("high node", node.price, interval, len(again) / max(1, len(drawn)), {}))
     return tuple(found)
 
 
-def _interval(values: Floats, level: float) -> Interval:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+def _interval(values: Floats) -> Interval:
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -28,7 +28,9 @@ from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.price_rows import Floats
 
 REACH_DAYS, REACTION = 5, 0.1
-SAMPLES, LEVEL = 1_000, 0.95
+SAMPLES = 1_000
+LEVEL = 0.95
+"""Share of the resamples inside an interval."""
 COLUMNS = (
     "level",
     "rate",
@@ -63,20 +65,12 @@ class _Counts(NamedTuple):
     held: float
 
 
-def level_study(
-    days: Sequence[StudyDay],
-    *,
-    level: float = LEVEL,
-    samples: int = SAMPLES,
-    seed: int = 0,
-) -> pd.DataFrame:
+def level_study(days: Sequence[StudyDay], *, samples: int = SAMPLES) -> pd.DataFrame:
     """Touch and hold rate of each kind of level beside those of its controls.
 
     Args:
         days: consecutive days, oldest first; the first has no reach yet and is not studied.
-        level: share of the resamples inside an interval.
-        samples: resamples.
-        seed: of the random numbers.
+        samples: resamples, the same ones at every call.
 
     Returns:
         Columns `COLUMNS`, two rows for each kind: `rate` is touch (of the levels tried) or hold (of the
@@ -98,10 +92,10 @@ def level_study(
             prices = np.array(day.levels.get(kind, ()), dtype=np.float64)
             own[of_kind, at] = _counts(day.candles, prices, reach)
             control[of_kind, at] = _counts(day.candles, 2 * opened - prices, reach)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     picks = stationary_rows(len(days) - 1, samples, max(1.0, (len(days) - 1) ** (1 / 3)), rng)
     lines = [
-        (kind, rate, int((own[at, :, 0] > 0).sum()), *_line(own[at], control[at], picks, of, level))
+        (kind, rate, int((own[at, :, 0] > 0).sum()), *_line(own[at], control[at], picks, of))
         for at, kind in enumerate(kinds)
         for rate, of in (("touch", (1, 0)), ("hold", (3, 2)))
     ]
@@ -138,7 +132,6 @@ def _line(
     control: Floats,
     picks: "np.ndarray[tuple[int, int], np.dtype[np.intp]]",
     of: tuple[int, int],
-    level: float,
 ) -> tuple[float, ...]:
     """Tried; rate and interval of the levels, of the controls, and of the difference."""
     part, whole = of
@@ -149,7 +142,7 @@ def _line(
     result: list[float] = [float(own[:, whole].sum())]
     for value, many in zip(values, resampled, strict=True):
         known = many[np.isfinite(many)]
-        ends = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if len(known) else (np.nan, np.nan)
+        ends = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if len(known) else (np.nan, np.nan)
         result += [float(value), float(ends[0]), float(ends[1])]
     return tuple(result)
 

@@ -35,9 +35,7 @@ class SessionReport:
         return self.rows[self.rows["grouping"] == grouping].reset_index(drop=True)
 
 
-def session_report(
-    returns: BarReturns, samples: int = SAMPLES, level: float = LEVEL, seed: int = 0
-) -> SessionReport:
+def session_report(returns: BarReturns, samples: int = SAMPLES) -> SessionReport:
     """Table, intervals, tests and stability of these bars.
 
     Raises:
@@ -47,12 +45,12 @@ def session_report(
     rows = table.to_frame()
     keys = list(KEYS[:-1])
     for part in (
-        confidence.session_confidence(table.sums, samples, level, seed),
-        tests.session_tests(table.sums, level),
+        confidence.session_confidence(table.sums, samples),
+        tests.session_tests(table.sums),
         stability.session_stability(table.sums),
     ):
         rows = rows.merge(part, on=keys, how="left", validate="many_to_one")
     factor = [scale(table.bar, horizon) for horizon in rows["horizon"]]
     for name in ("volatility_low", "volatility_high"):
         rows[name] *= factor
-    return SessionReport(returns, table, rows[list(COLUMNS)], within_hour(returns), level)
+    return SessionReport(returns, table, rows[list(COLUMNS)], within_hour(returns), LEVEL)

@@ -59,13 +59,13 @@ def rolling_length(days: int) -> int:
     return LONG if days >= 3 * LONG else SHORT if days >= 2 * SHORT else 0
 
 
-def session_stability(sums: DailySums, length: int | None = None) -> pd.DataFrame:
+def session_stability(sums: DailySums) -> pd.DataFrame:
     """COLUMNS for each of GROUPS, after the group's grouping, weekday, session and minute.
 
     The least, median and greatest relative volatility over `rolling_windows` windows of `rolling_days`
     days, and the share of them in which it was above 1; NaN if the history is too short.
     """
-    length = rolling_length(sums.days) if length is None else length
+    length = rolling_length(sums.days)
     values = rolling_relative(sums, length).to_numpy() if length else np.empty((0, len(GROUPS)))
     frame = pd.DataFrame(GROUPS, columns=list(KEYS[:-1]))
     known = np.isfinite(values)

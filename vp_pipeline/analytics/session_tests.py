@@ -19,6 +19,7 @@ import pandas as pd
 
 from vp_pipeline.analytics.multiplicity import holm
 from vp_pipeline.analytics.price_rows import Floats
+from vp_pipeline.analytics.session_confidence import LEVEL
 from vp_pipeline.analytics.session_sums import GROUPINGS, GROUPS, DailySums, daily_groups
 from vp_pipeline.analytics.sessions import KEYS
 
@@ -27,11 +28,11 @@ COLUMNS = ("usual_ratio", "p_value", "p_adjusted", "differs")
 _WEEK = np.ones(7)
 
 
-def session_tests(sums: DailySums, level: float = 0.95) -> pd.DataFrame:
+def session_tests(sums: DailySums) -> pd.DataFrame:
     """COLUMNS for each of GROUPS, after the group's grouping, weekday, session and minute.
 
     `usual_ratio` is the mean of |r| over that of all other bars of the grouping, day by day against the
-    level of the time; `differs` says whether `p_adjusted` is below 1 - level. NaN, and no difference, for
+    level of the time; `differs` says whether `p_adjusted` is below 1 - LEVEL. NaN, and no difference, for
     the group of all bars and for groups of fewer than two days.
     """
     counts = daily_groups(sums.field("returns"), sums.weekday)
@@ -44,7 +45,7 @@ def session_tests(sums: DailySums, level: float = 0.95) -> pd.DataFrame:
             found[:, place] = ratio, p, holm(p)
     for name, values in zip(COLUMNS, found, strict=False):
         frame[name] = values
-    frame["differs"] = frame["p_adjusted"] < 1 - level
+    frame["differs"] = frame["p_adjusted"] < 1 - LEVEL
     return frame
 
 
