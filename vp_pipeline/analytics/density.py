@@ -70,14 +70,13 @@ class Binned:
 class Weighted:
     """Prices with their volumes, and what has to be known of them before they are binned.
 
-    `deviation` is the weighted standard deviation, corrected for the `effective` number of prices as scipy
-    does it.
+    `deviation` is the weighted standard deviation, corrected for the effective number of prices as scipy does
+    it.
     """
 
     price: Floats
     volume: Floats
     total: float
-    effective: float
     deviation: float
     lowest: float
     highest: float
@@ -110,7 +109,7 @@ def weighted(price: Floats, volume: Floats) -> Weighted:
     if effective - 1 < 1e-12 or variance <= (1e-9 * middle) ** 2:
         raise NotEnoughData(f"all volume is at one price ({middle:g}); two different ones are needed")
     deviation = float(np.sqrt(variance * effective / (effective - 1)))
-    return Weighted(price, volume, total, effective, deviation, lowest, highest)
+    return Weighted(price, volume, total, deviation, lowest, highest)
 
 
 def binned(

@@ -28,7 +28,7 @@ PADDING = 5.0
 
 @dataclass(frozen=True)
 class Peak:
-    """A node: `price` and `width` (at half prominence, between `left` and `right`) in dollars.
+    """A node: `price` and `width` (at half prominence) in dollars.
 
     `density` is per dollar, `prominence` a share of the curve's maximum.
     """
@@ -37,8 +37,6 @@ class Peak:
     density: float
     prominence: float
     width: float
-    left: float
-    right: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +44,7 @@ class DocumentProfile:
     """The curve `density` over `price` (samples), per dollar, and the histogram beside it.
 
     `bin_density` has one value less than `bin_edges`. `bandwidth` is the standard deviation of the kernel in
-    dollars, which changes from window to window; `ticks_per_sample` is the sample distance as the recipe
-    has it, (max - min) / samples. `dropped` rows had no price or no volume figure.
+    dollars, which changes from window to window.
     """
 
     price: Floats
@@ -56,8 +53,6 @@ class DocumentProfile:
     bin_density: Floats
     peaks: tuple[Peak, ...]
     bandwidth: float
-    ticks_per_sample: float
-    dropped: int
 
 
 def document_profile(
@@ -72,7 +67,7 @@ def document_profile(
     """Gaussian kernel density of the closes weighted by volume, its histogram and its prominent peaks.
 
     Args:
-        close: prices, one for each candle; rows without a finite price or volume are dropped and counted.
+        close: prices, one for each candle; rows without a finite price or volume are dropped.
         volume: weights of the prices.
         samples: points at which the curve is evaluated.
         bandwidth_factor: kernel width as a multiple of the weighted standard deviation (scipy's `bw_method`).
@@ -84,7 +79,7 @@ def document_profile(
         NotEnoughData: fewer than two different closes have volume.
         ValueError: lengths differ, or a volume is negative.
     """
-    prices, weights, dropped = _known(close, volume)
+    prices, weights = _known(close, volume)
     _check(prices, weights)
 
     from scipy import stats
@@ -95,17 +90,10 @@ def document_profile(
     grid = np.linspace(low, high, samples)
     density = kde(grid)
     bin_density, bin_edges = np.histogram(prices, bins, weights=weights, density=True)
+    # The recipe's distance between samples; that of the grid is (high - low) / (samples - 1).
     ticks_per_sample = float((high - low) / samples)
-    return DocumentProfile(
-        grid,
-        density,
-        bin_edges,
-        bin_density,
-        _peaks(grid, density, prominence, ticks_per_sample),
-        bandwidth,
-        ticks_per_sample,
-        dropped,
-    )
+    peaks = _peaks(grid, density, prominence, ticks_per_sample)
+    return DocumentProfile(grid, density, bin_edges, bin_density, peaks, bandwidth)
 
 
 def repaired_profile(
@@ -134,7 +122,7 @@ def repaired_profile(
         NotEnoughData: fewer than two different closes have volume.
         ValueError: lengths differ, a volume is negative, or the bandwidth or the padding is too small.
     """
-    prices, weights, dropped = _known(close, volume)
+    prices, weights = _known(close, volume)
     _check_signs(weights)
     if padding < 3 or not (bandwidth is None or bandwidth > 0):
         raise ValueError(f"padding must be 3 or more and the bandwidth positive, got {padding}, {bandwidth}")
@@ -144,15 +132,12 @@ def repaired_profile(
     curve = fast.binned(described, low, high, samples, kernel)
     density, grid = curve.density(kernel), curve.price
     bin_density, bin_edges = np.histogram(prices, BINS, weights=weights, density=True)
-    ticks_per_sample = float((high - low) / samples)
     peaks = _peaks(grid, density, prominence, float(grid[1] - grid[0]))
-    return DocumentProfile(
-        grid, density, bin_edges, bin_density, peaks, float(kernel), ticks_per_sample, dropped
-    )
+    return DocumentProfile(grid, density, bin_edges, bin_density, peaks, float(kernel))
 
 
-def _known(close: npt.ArrayLike, volume: npt.ArrayLike) -> tuple[Floats, Floats, int]:
-    """Prices and weights where both are finite, and how many were not."""
+def _known(close: npt.ArrayLike, volume: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Prices and weights where both are finite."""
     prices = np.asarray(close, dtype=np.float64)
     weights = np.asarray(volume, dtype=np.float64)
     if prices.shape != weights.shape or prices.ndim != 1:
@@ -160,10 +145,7 @@ def _known(close: npt.ArrayLike, volume: npt.ArrayLike) -> tuple[Floats, Floats,
             f"close and volume must be equally long lists, got {prices.shape} and {weights.shape}"
         )
     known = np.isfinite(prices) & np.isfinite(weights)
-    dropped = int((~known).sum())
-    if dropped == 0:
-        return prices, weights, 0
-    return prices[known], weights[known], dropped
+    return (prices, weights) if known.all() else (prices[known], weights[known])
 
 
 def _check_signs(weights: Floats) -> None:
@@ -194,8 +176,6 @@ def _peaks(grid: Floats, density: Floats, prominence: float, ticks_per_sample: f
             density=float(density[at]),
             prominence=float(properties["prominences"][i] / most),
             width=float(properties["widths"][i] * ticks_per_sample),
-            left=float(grid[0] + properties["left_ips"][i] * ticks_per_sample),
-            right=float(grid[0] + properties["right_ips"][i] * ticks_per_sample),
         )
         for i, at in enumerate(found)
     )

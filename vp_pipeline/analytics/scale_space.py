@@ -23,17 +23,15 @@ _MOST_SAMPLES = 20_000
 
 @dataclass(frozen=True)
 class LastingNode:
-    """A maximum at `price` under the narrowest kernel, which is at `last_price` when it disappears.
+    """A maximum at `price` under the narrowest kernel.
 
     `survives` is the largest bandwidth at which it is there, in the currency of the prices; `octaves` how
-    many times the narrowest bandwidth doubles until then. `lasts` says that it was still there at the widest.
+    many times the narrowest bandwidth doubles until then.
     """
 
     price: float
-    last_price: float
     survives: float
     octaves: float
-    lasts: bool
 
 
 def lasting_nodes(
@@ -72,7 +70,7 @@ def _followed(curve: Binned, bandwidths: Floats) -> tuple[LastingNode, ...]:
     density = curve.density(float(bandwidths[0]))
     born = _maxima(density)
     alive = {int(at): int(at) for at in born}  # place now -> place when born
-    ended: dict[int, tuple[int, float, bool]] = {}
+    ended: dict[int, float] = {}
     for before, bandwidth in pairwise(bandwidths.tolist()):
         peaks, summit = _maxima(density), _summits(density)
         density = curve.density(bandwidth)
@@ -81,20 +79,12 @@ def _followed(curve: Binned, bandwidths: Floats) -> tuple[LastingNode, ...]:
             origin = alive.get(int(peaks[summit[at]]))
             if origin is not None and origin not in following.values():
                 following[int(at)] = origin
-        for at, origin in alive.items():
-            if origin not in following.values():
-                ended[origin] = (at, before, False)
+        ended |= {origin: before for origin in alive.values() if origin not in following.values()}
         alive = following
-    ended |= {origin: (at, float(bandwidths[-1]), True) for at, origin in alive.items()}
+    ended |= dict.fromkeys(alive.values(), float(bandwidths[-1]))
     nodes = [
-        LastingNode(
-            float(price[origin]),
-            float(price[at]),
-            bandwidth,
-            float(np.log2(bandwidth / bandwidths[0])),
-            lasts,
-        )
-        for origin, (at, bandwidth, lasts) in ended.items()
+        LastingNode(float(price[origin]), bandwidth, float(np.log2(bandwidth / bandwidths[0])))
+        for origin, bandwidth in ended.items()
     ]
     return tuple(sorted(nodes, key=lambda node: (-node.octaves, node.price)))
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import signal, stats
 
 from vp_pipeline.analytics.kde import NotEnoughData, document_profile
 
@@ -26,7 +26,8 @@ def test_the_recipe_line_by_line(minutes: pd.DataFrame) -> None:
     profile = document_profile(close, volume)
     assert np.array_equal(profile.price, xr)
     assert np.array_equal(profile.density, kde(xr))
-    assert profile.ticks_per_sample == (xr.max() - xr.min()) / 500
+    widths = signal.find_peaks(kde(xr), prominence=0.3 * kde(xr).max(), width=0)[1]["widths"]
+    assert [peak.width for peak in profile.peaks] == (widths * ((xr.max() - xr.min()) / 500)).tolist()
     assert len(profile.bin_density) == 150
     assert (profile.bin_edges[0], profile.bin_edges[-1]) == (close.min(), close.max())
     assert (profile.bin_density * np.diff(profile.bin_edges)).sum() == pytest.approx(1)
@@ -52,8 +53,6 @@ def test_two_nodes_are_found_with_their_prices_and_widths() -> None:
         assert peak.width == pytest.approx(
             2.355 * np.hypot(1, document_profile(*two_nodes()).bandwidth), rel=0.1
         )
-        assert peak.right - peak.left == pytest.approx(peak.width)
-        assert peak.left < peak.price < peak.right
 
 
 def test_a_maximum_at_the_edge_needs_padding() -> None:
@@ -63,13 +62,12 @@ def test_a_maximum_at_the_edge_needs_padding() -> None:
     assert [round(p.price) for p in document_profile(close, volume, padding=3).peaks] == [100, 120]
 
 
-def test_rows_without_price_or_volume_are_dropped_and_counted() -> None:
+def test_rows_without_price_or_volume_are_dropped() -> None:
     close, volume = two_nodes()
     clean = document_profile(close, volume)
     dirty = document_profile(
         np.concatenate((close, [np.nan, 110, 1e9])), np.concatenate((volume, [5, np.nan, np.inf]))
     )
-    assert (clean.dropped, dirty.dropped) == (0, 3)
     assert np.array_equal(clean.density, dirty.density)
 
 
