@@ -12,9 +12,9 @@ import click
 import pytest
 import yaml  # type: ignore[import-untyped]  # no stubs; it comes with Dagster
 
-from vp_pipeline.analytics import strategy
+from vp_pipeline.analytics import rules, strategy
 from vp_pipeline.analytics.look_ahead import look_ahead
-from vp_pipeline.analytics.strategies import configured, rules
+from vp_pipeline.analytics.strategy import configured
 from vp_pipeline.catalog import SHIPPED, load_catalog
 from vp_pipeline.cli import LazyGroup, main
 from vp_pipeline_tests.analytics.histories import bars_history

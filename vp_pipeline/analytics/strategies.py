@@ -9,20 +9,11 @@ Weights have the same shape and apply to the returns of their own row; NaN where
 
 import pandas as pd
 
-# By these names importers of strategies know them; importing the modules lists what they hold, in this order.
-from vp_pipeline.analytics import published as published
-from vp_pipeline.analytics import rules as rules
-from vp_pipeline.analytics.performance import DAYS_PER_YEAR as DAYS_PER_YEAR
-from vp_pipeline.analytics.performance import Performance as Performance
-from vp_pipeline.analytics.performance import performance as performance
-from vp_pipeline.analytics.published import equal_weight as equal_weight
-from vp_pipeline.analytics.published import mean_reversion as mean_reversion
-from vp_pipeline.analytics.published import volatility_weight as volatility_weight
-from vp_pipeline.analytics.published import weighted as weighted
-from vp_pipeline.analytics.strategy import STRATEGIES as STRATEGIES
-from vp_pipeline.analytics.strategy import Strategy as Strategy
-from vp_pipeline.analytics.strategy import StrategyError as StrategyError
-from vp_pipeline.analytics.strategy import configured as configured
+# Unused here: the list is empty until these are imported, and has their strategies in this order.
+from vp_pipeline.analytics import published, rules  # noqa: F401
+from vp_pipeline.analytics.strategy import STRATEGIES
+
+__all__ = ["STRATEGIES", "daily_returns", "strategy_returns"]
 
 
 def daily_returns(opened: pd.Series, close: pd.Series) -> pd.Series:

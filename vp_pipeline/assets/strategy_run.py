@@ -15,7 +15,7 @@ from vp_pipeline.analytics.backtest import Backtest, backtest
 from vp_pipeline.analytics.history import FIELDS, History
 from vp_pipeline.analytics.look_ahead import LookAhead, look_ahead
 from vp_pipeline.analytics.sharpe_significance import Trials
-from vp_pipeline.analytics.strategies import Strategy
+from vp_pipeline.analytics.strategy import Strategy
 from vp_pipeline.catalog import Strategies
 from vp_pipeline.storage.tables import STRATEGY_NET, STRATEGY_RETURN, STRATEGY_SUMMARY, STRATEGY_WEIGHT
 

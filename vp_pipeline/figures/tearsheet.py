@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.analytics.strategies import DAYS_PER_YEAR
+from vp_pipeline.analytics.performance import DAYS_PER_YEAR
 from vp_pipeline.figures import theme
 
 MIN_DAYS = 2

@@ -79,7 +79,8 @@ def strategies(
     listing and after its delisting. A wrong NAME lists those there are.
     """
     # Imported here so that `vp --help` need not.
-    from vp_pipeline.analytics.strategies import STRATEGIES, StrategyError
+    from vp_pipeline.analytics.strategies import STRATEGIES
+    from vp_pipeline.analytics.strategy import StrategyError
     from vp_pipeline.own_data import strategies_report
     from vp_pipeline.own_data.prices_file import read_closes
 

@@ -15,8 +15,8 @@ from vp_pipeline.analytics.backtest import Backtest, backtest
 from vp_pipeline.analytics.history import History
 from vp_pipeline.analytics.look_ahead import LookAhead, look_ahead
 from vp_pipeline.analytics.sharpe_significance import Trials
-from vp_pipeline.analytics.strategies import STRATEGIES, Strategy, StrategyError, configured
-from vp_pipeline.analytics.strategy import Parameter
+from vp_pipeline.analytics.strategies import STRATEGIES
+from vp_pipeline.analytics.strategy import Parameter, Strategy, StrategyError, configured
 from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.statistics import (
     Json,

@@ -4,7 +4,8 @@ import pytest
 
 from vp_pipeline.analytics.backtest import backtest
 from vp_pipeline.analytics.costs import trading_costs
-from vp_pipeline.analytics.strategies import equal_weight, strategy_returns
+from vp_pipeline.analytics.published import equal_weight
+from vp_pipeline.analytics.strategies import strategy_returns
 
 
 def table(*rows: tuple[float, ...]) -> pd.DataFrame:

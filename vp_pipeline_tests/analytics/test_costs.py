@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from vp_pipeline.analytics.costs import break_even_bps, net_returns, trades
-from vp_pipeline.analytics.strategies import equal_weight, mean_reversion, strategy_returns
+from vp_pipeline.analytics.published import equal_weight, mean_reversion
+from vp_pipeline.analytics.strategies import strategy_returns
 
 
 def table(*rows: tuple[float, ...]) -> pd.DataFrame:

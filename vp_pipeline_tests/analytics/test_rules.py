@@ -16,7 +16,8 @@ from vp_pipeline.analytics.rules import (
     value_area_reversion,
     walk_forward_volatility,
 )
-from vp_pipeline.analytics.strategies import STRATEGIES, StrategyError, configured
+from vp_pipeline.analytics.strategies import STRATEGIES
+from vp_pipeline.analytics.strategy import StrategyError, configured
 from vp_pipeline_tests.analytics.histories import bars_history
 
 SHORT = {

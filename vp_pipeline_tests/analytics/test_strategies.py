@@ -10,16 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.analytics.strategies import (
-    STRATEGIES,
-    daily_returns,
-    equal_weight,
-    mean_reversion,
-    performance,
-    strategy_returns,
-    volatility_weight,
-    weighted,
-)
+from vp_pipeline.analytics.performance import performance
+from vp_pipeline.analytics.published import equal_weight, mean_reversion, volatility_weight, weighted
+from vp_pipeline.analytics.strategies import STRATEGIES, daily_returns, strategy_returns
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "XRPUSDT", "BNBUSDT", "SOLUSDT"]
 PRINTED = 1e-6

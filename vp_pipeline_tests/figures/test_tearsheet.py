@@ -13,7 +13,7 @@ import pytest
 from matplotlib import pyplot
 
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.analytics.strategies import performance
+from vp_pipeline.analytics.performance import performance
 from vp_pipeline.figures.tearsheet import quantstats_html
 
 DAYS = pd.date_range("2021-01-01", "2023-06-30", tz="UTC")
