@@ -15,6 +15,7 @@ import pandas as pd
 from vp_pipeline.analytics.price_rows import Floats, PriceRows
 from vp_pipeline.analytics.value_area import ValueArea
 from vp_pipeline.figures import palette
+from vp_pipeline.figures.readable import round_above
 
 MOST_ROWS = 160
 """More rows of the profile would be thinner than a few pixels; they are joined."""
@@ -23,7 +24,6 @@ _SPLIT = (0.0, 0.65), (0.68, 1.0)
 _FAINT = "rgba(138, 143, 152, 0.22)"
 _LINE = "rgba(138, 143, 152, 0.55)"
 _BUBBLE = 26
-_NICE = (1, 2, 5)
 # Labels nearer than this share of the price axis would cover each other.
 _APART = 0.045
 
@@ -140,7 +140,7 @@ def _stacked(venues: Mapping[str, PriceRows]) -> tuple[float, list[tuple[str, Pr
     ordered = sorted(filled.items(), key=lambda one: -one[1].total)
     first = min(rows.first_row for rows in filled.values())
     last = max(rows.first_row + len(rows.volume) for rows in filled.values())
-    joined = _factor((last - first) / MOST_ROWS)
+    joined = max(1, int(round_above((last - first) / MOST_ROWS)))
     bottom = first // joined
     count = -(-last // joined) - bottom
     size = ordered[0][1].row_size * joined
@@ -155,16 +155,6 @@ def _stacked(venues: Mapping[str, PriceRows]) -> tuple[float, list[tuple[str, Pr
 def _coarser(rows: PriceRows, joined: int, bottom: int, count: int, size: float) -> PriceRows:
     whole = rows.between(bottom * joined, count * joined)
     return PriceRows(bottom, size, whole.volume.reshape(count, joined).sum(axis=1))
-
-
-def _factor(least: float) -> int:
-    """The smallest of 1, 2, 5, 10, 20, ... that is at least this."""
-    power = 1
-    while True:
-        for digit in _NICE:
-            if digit * power >= least:
-                return digit * power
-        power *= 10
 
 
 def _bars(name: str, rows: PriceRows, at: int, size: float, base: str) -> dict[str, Any]:

@@ -12,21 +12,11 @@ import plotly.graph_objects as go
 from vp_pipeline.analytics.delta import Delta
 from vp_pipeline.analytics.price_rows import Floats, PriceRows
 from vp_pipeline.analytics.value_area import ValueArea
-from vp_pipeline.figures import theme
+from vp_pipeline.figures import palette, theme
 
 MOST_STACKED = 7
 """Parts that get a colour of their own; the smaller ones are shown together."""
 
-_STACKED = (
-    theme.BLUE,
-    theme.ORANGE,
-    theme.GREEN,
-    theme.SKY,
-    theme.PURPLE,
-    theme.VERMILLION,
-    "#C9B800",
-    theme.GREY,
-)
 _OUTSIDE = 0.45
 
 
@@ -68,7 +58,7 @@ def parts_shown(parts: Mapping[str, PriceRows]) -> list[tuple[str, PriceRows, st
     rest = ordered[len(shown) :]
     if rest:
         shown = [*shown, (f"{len(rest)} others", PriceRows.sum_of(rows for _, rows in rest))]
-    return [(name, rows, colour) for (name, rows), colour in zip(shown, _STACKED, strict=False)]
+    return [(name, rows, colour) for (name, rows), colour in zip(shown, palette.STACKED, strict=False)]
 
 
 def difference(delta: Delta) -> list[go.Bar]:

@@ -15,6 +15,7 @@ from vp_pipeline.analytics.price_rows import Floats, PriceRows
 from vp_pipeline.analytics.value_area import ValueArea
 from vp_pipeline.figures import theme
 from vp_pipeline.figures.profile_bars import parts_shown
+from vp_pipeline.figures.readable import round_above
 from vp_pipeline.figures.volume_profile import joined_candles, price_range
 
 WIDTH, HEIGHT = 1200, 675
@@ -74,9 +75,7 @@ class _Scale:
 
 
 def _grid(scale: _Scale) -> list[str]:
-    step = (scale.high - scale.low) / 7
-    power = 10.0 ** np.floor(np.log10(step))
-    step = power * next(times for times in (1, 2, 5, 10) if power * times >= step * (1 - 1e-9))
+    step = round_above((scale.high - scale.low) / 7)
     lines = []
     for price in np.arange(np.ceil(scale.low / step), np.floor(scale.high / step) + 1) * step:
         y = scale.y(float(price))

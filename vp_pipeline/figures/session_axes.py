@@ -112,12 +112,3 @@ def significant(value: float) -> str:
 def interval(low: float, high: float) -> str:
     """Both ends, or a dash if there is none."""
     return f"{significant(low)} to {significant(high)}" if np.isfinite(low) else "-"
-
-
-def length(bar: pd.Timedelta) -> str:
-    """As 5-minute, 1-hour or 1-day."""
-    minutes = int(bar / pd.Timedelta(minutes=1))
-    for unit, name in ((1440, "day"), (60, "hour")):
-        if minutes % unit == 0:
-            return f"{minutes // unit}-{name}"
-    return f"{minutes}-minute"

@@ -13,6 +13,7 @@ from vp_pipeline.analytics.common_bars import CommonBars
 from vp_pipeline.analytics.session_report import SessionReport
 from vp_pipeline.figures import theme
 from vp_pipeline.figures.page import Heading, Section
+from vp_pipeline.figures.readable import bar_name
 from vp_pipeline.figures.session_axes import (
     BY,
     GROUPINGS,
@@ -20,7 +21,6 @@ from vp_pipeline.figures.session_axes import (
     Grouping,
     interval,
     labels,
-    length,
     name_axes,
     significant,
 )
@@ -35,7 +35,7 @@ Reports = Mapping[str, SessionReport]
 def comparison_sections(window: str, common: CommonBars, reports: Reports) -> list[Section]:
     """One window's comparison; `reports` are of the common bars, by symbol."""
     first = next(iter(reports.values()))
-    bar = length(first.table.bar)
+    bar = bar_name(first.table.bar)
     return [
         Heading(f"{len(reports)} symbols, window {window}"),
         f"Compared are {common.bars:,} bars of {bar} that all symbols have,"

@@ -11,6 +11,7 @@ from vp_pipeline.analytics.bar_returns import BarReturns
 from vp_pipeline.analytics.price_rows import Floats
 from vp_pipeline.analytics.session_report import SessionReport
 from vp_pipeline.figures import theme
+from vp_pipeline.figures.readable import bar_name
 from vp_pipeline.figures.session_axes import (
     BY,
     HEIGHT,
@@ -19,7 +20,6 @@ from vp_pipeline.figures.session_axes import (
     add_bars,
     add_reference,
     labels,
-    length,
     name_axes,
 )
 
@@ -49,7 +49,7 @@ def volatility_figure(report: SessionReport, by: Grouping) -> go.Figure:
 def volume_figure(report: SessionReport, by: Grouping) -> go.Figure:
     """Mean volume of a bar in each group; where known, the part bought by takers with its share."""
     groups, names = report.group(by), labels(report.table.preset, by)
-    figure = theme.new_figure(f"Mean volume of a {length(report.table.bar)} bar {BY[by]}", HEIGHT)
+    figure = theme.new_figure(f"Mean volume of a {bar_name(report.table.bar)} bar {BY[by]}", HEIGHT)
     interval = (groups["mean_volume_low"], groups["mean_volume_high"])
     add_bars(figure, names, groups["mean_volume"], theme.SKY, "Volume", ".4s", text=False, interval=interval)
     if groups["taker_share"].notna().any():
@@ -116,7 +116,7 @@ def box_figure(report: SessionReport, by: Grouping) -> go.Figure:
     """Quartiles and whiskers of the returns of one bar, without the returns beyond them."""
     groups = report.group(by)
     figure = theme.new_figure(
-        f"Returns of a {length(report.table.bar)} bar {BY[by]}, without outliers", HEIGHT
+        f"Returns of a {bar_name(report.table.bar)} bar {BY[by]}, without outliers", HEIGHT
     )
     figure.add_box(
         x=labels(report.table.preset, by),
@@ -136,7 +136,7 @@ def box_figure(report: SessionReport, by: Grouping) -> go.Figure:
 def violin_figure(report: SessionReport, by: Grouping) -> go.Figure:
     """Shape of the returns of one bar, every outlier drawn; at most MAX_POINTS returns a group."""
     returns, table = report.returns, report.table
-    figure = theme.new_figure(f"Returns of a {length(table.bar)} bar {BY[by]}, with outliers", 400)
+    figure = theme.new_figure(f"Returns of a {bar_name(table.bar)} bar {BY[by]}, with outliers", 400)
     code = returns.weekday if by == "weekday" else returns.session
     known = np.isfinite(returns.return_pct)
     for group, label in enumerate(labels(table.preset, by)):

@@ -10,7 +10,8 @@ from vp_pipeline.analytics.session_report import SessionReport
 from vp_pipeline.analytics.session_stability import rolling_relative
 from vp_pipeline.analytics.session_sums import GROUPINGS
 from vp_pipeline.figures import theme
-from vp_pipeline.figures.session_axes import BY, HEIGHT, Grouping, length
+from vp_pipeline.figures.readable import bar_name
+from vp_pipeline.figures.session_axes import BY, HEIGHT, Grouping
 
 _COLOURS = (
     theme.BLUE,
@@ -28,7 +29,9 @@ _MOST = 400
 def within_hour_figure(report: SessionReport) -> go.Figure:
     """Volatility of the bars that open at each minute, against that of all bars; whole quarters stand out."""
     minutes = report.minutes
-    figure = theme.new_figure(f"Volatility of a {length(report.table.bar)} bar by minute of the hour", HEIGHT)
+    figure = theme.new_figure(
+        f"Volatility of a {bar_name(report.table.bar)} bar by minute of the hour", HEIGHT
+    )
     quarter = minutes["minute"] % 15 == 0
     for part, colour, name in (
         (minutes[quarter], theme.BLUE, "Opens at :00, :15, :30 or :45"),

@@ -12,7 +12,8 @@ import pandas as pd
 
 from vp_pipeline.analytics.session_report import SessionReport
 from vp_pipeline.figures.page import Heading, Section
-from vp_pipeline.figures.session_axes import GROUPINGS, interval, length, significant
+from vp_pipeline.figures.readable import bar_name
+from vp_pipeline.figures.session_axes import GROUPINGS, interval, significant
 from vp_pipeline.figures.session_cells import bars_3d_figure, heatmap_figure, intervals_figure
 from vp_pipeline.figures.session_groups import (
     MAX_POINTS,
@@ -151,7 +152,7 @@ def _summary(report: SessionReport) -> str:
     if table.filled:
         left_out.append(f"the returns from and to {table.filled:,} bars without a trade")
     return (
-        f"{table.bars:,} bars of {length(table.bar)}, {table.start:%Y-%m-%d %H:%M} to"
+        f"{table.bars:,} bars of {bar_name(table.bar)}, {table.start:%Y-%m-%d %H:%M} to"
         f" {table.end:%Y-%m-%d %H:%M} UTC; left out: {' and '.join(left_out) or 'nothing'}."
         f" Volatility of all bars: {table.volatility_pct('bar'):.3f} % a bar,"
         f" {table.volatility_pct('1h'):.3f} % an hour, {table.volatility_pct('1d'):.2f} % a day."

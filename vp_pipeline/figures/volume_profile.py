@@ -16,6 +16,7 @@ from vp_pipeline.analytics.nodes import Node, VolumeNodes
 from vp_pipeline.analytics.price_rows import PriceRows
 from vp_pipeline.analytics.value_area import ValueArea
 from vp_pipeline.figures import profile_bars, theme
+from vp_pipeline.figures.readable import bar_name
 
 MAX_CANDLES = 400
 """More would be thinner than a pixel on most screens."""
@@ -90,7 +91,7 @@ def _axes(
     # As low as the title of the first axis, whose labels have two lines.
     size = f"${rows.row_size:,.10g}"
     title = {"text": f"Volume per {size}", "standoff": 24, "font": {"size": 11}}
-    text = f"{_span(minutes)} candles, UTC"
+    text = f"{bar_name(pd.Timedelta(minutes=minutes))} candles, UTC"
     beside = {"anchor": "y", "tickangle": 0, **spikes}
     figure.update_layout(
         yaxis={"range": list(prices), "tickformat": ",", "side": "left", **spikes},
@@ -159,7 +160,7 @@ def _candlesticks(candles: pd.DataFrame, minutes: int) -> go.Candlestick:
         **{name: candles[name].to_numpy() for name in ("open", "high", "low", "close")},
         increasing={"line": {"color": theme.UP, "width": 1}, "fillcolor": theme.UP},
         decreasing={"line": {"color": theme.DOWN, "width": 1}, "fillcolor": theme.DOWN},
-        name=f"{_span(minutes)} candles",
+        name=f"{bar_name(pd.Timedelta(minutes=minutes))} candles",
         showlegend=False,
     )
 
@@ -283,10 +284,3 @@ def _node(peak: Peak | Node, kind: str = "") -> str:
         f"{f'{kind} node' if kind else 'Node'} {peak.price:,.2f}<br>width ${peak.width:,.2f}"
         f"<br>prominence {peak.prominence:.0%} of the maximum{held}"
     )
-
-
-def _span(minutes: int) -> str:
-    for length, name in ((1440, "day"), (60, "hour")):
-        if minutes % length == 0:
-            return f"{minutes // length}-{name}"
-    return f"{minutes}-minute"

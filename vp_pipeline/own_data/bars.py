@@ -10,8 +10,6 @@ import pandas as pd
 
 from vp_pipeline.own_data.errors import DataFileError
 
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-
 
 def bar_length(path: Path, candles: pd.DataFrame) -> pd.Timedelta:
     """The median spacing of open_time, the lower one of two.
@@ -23,10 +21,3 @@ def bar_length(path: Path, candles: pd.DataFrame) -> pd.Timedelta:
     if len(steps) == 0:
         raise DataFileError(f"{path} has one candle, so the length of its bars is unknown: give two or more")
     return pd.Timedelta(steps[(len(steps) - 1) // 2])
-
-
-def named(bar: pd.Timedelta) -> str:
-    """As 5-minute, 1-hour or 1-day."""
-    seconds = bar.total_seconds()
-    length, name = next(((unit, name) for unit, name in _UNITS if seconds % unit == 0), (1, "second"))
-    return f"{seconds / length:g}-{name}"

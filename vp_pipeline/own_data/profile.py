@@ -15,6 +15,7 @@ from vp_pipeline.analytics.nodes import Node, VolumeNodes, volume_nodes
 from vp_pipeline.analytics.price_rows import Placement, PriceRows, volume_by_price
 from vp_pipeline.analytics.profile_document import profile_document
 from vp_pipeline.analytics.value_area import Rule, ValueArea, value_area
+from vp_pipeline.figures.readable import round_above
 from vp_pipeline.own_data.candle_file import PRICES, read_candles
 from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.output import columns, number, write_page
@@ -78,11 +79,7 @@ def default_row_size(candles: pd.DataFrame, prices: tuple[str, ...]) -> float:
     """
     values = candles[list(prices)].to_numpy()
     low, high = float(values.min()), float(values.max())
-    least = (high - low) / ROWS or high / 10_000
-    power = math.floor(math.log10(least))
-    # Of text, as 1 * 10 ** -1 may differ from 0.1.
-    sizes = [float(f"{step}e{exponent}") for exponent in (power, power + 1) for step in (1, 2, 5)]
-    return next(size for size in sizes if size >= least * (1 - 1e-9))
+    return round_above((high - low) / ROWS or high / 10_000)
 
 
 def text(path: Path, profile: Profile, how: str) -> str:

@@ -11,7 +11,8 @@ import pandas as pd
 from vp_pipeline.analytics.bar_returns import WEEKDAYS, BarReturns, returns_pct
 from vp_pipeline.analytics.session_hours import HOURS, Preset
 from vp_pipeline.analytics.session_report import SessionReport, session_report
-from vp_pipeline.own_data.bars import bar_length, named
+from vp_pipeline.figures.readable import bar_name
+from vp_pipeline.own_data.bars import bar_length
 from vp_pipeline.own_data.candle_file import read_candles
 from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.output import columns, number, write_page, write_text
@@ -40,7 +41,7 @@ def read(path: Path, preset: Preset) -> BarReturns:
     if early.any():
         at = bars["open_time"].iloc[int(np.argmax(early))]
         raise DataFileError(
-            f"{path}: by the median spacing its bars are {named(bar)} ones, but the bar of"
+            f"{path}: by the median spacing its bars are {bar_name(bar)} ones, but the bar of"
             f" {at:%Y-%m-%d %H:%M:%S} UTC opens sooner after the one before: give bars of one length,"
             " filled in if most are missing"
         )
@@ -67,7 +68,7 @@ def text(path: Path, report: SessionReport) -> str:
     """For the terminal: all bars, weekdays, sessions and quarters of the hour."""
     table = report.table
     head = (
-        f"{path}: {table.bars:,} {named(table.bar)} bars (the median spacing of open_time),"
+        f"{path}: {table.bars:,} {bar_name(table.bar)} bars (the median spacing of open_time),"
         f" {table.start:%Y-%m-%d %H:%M} to {table.end:%Y-%m-%d %H:%M} UTC\n"
         f"left out: {table.gap_returns:,} returns over missing bars, those from and to {table.filled:,} bars"
         f" without a trade, {table.outliers:,} bars as outliers\n"

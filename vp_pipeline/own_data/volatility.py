@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from vp_pipeline.analytics.volatility import ESTIMATORS, Volatility, rolling_volatility
-from vp_pipeline.own_data.bars import bar_length, named
+from vp_pipeline.figures.readable import bar_name
+from vp_pipeline.own_data.bars import bar_length
 from vp_pipeline.own_data.candle_file import read_candles
 from vp_pipeline.own_data.output import columns
 
@@ -56,7 +57,9 @@ def text(path: Path, result: FileVolatility) -> str:
     """For the terminal: what was counted, the range of the values and the last of them."""
     found, candles = result.found, result.candles
     kind = (
-        f"{named(result.bar)} bars" if result.bar is not None else "bars without times, in the file's order"
+        f"{bar_name(result.bar)} bars"
+        if result.bar is not None
+        else "bars without times, in the file's order"
     )
     head = (
         f"{path}: {len(candles):,} {kind}\n"
