@@ -17,6 +17,7 @@ import pandas as pd
 
 from vp_pipeline.analytics.price_rows import Floats
 from vp_pipeline.own_data import open_time
+from vp_pipeline.own_data.cells import number
 from vp_pipeline.own_data.csv_lines import csv_lines
 from vp_pipeline.own_data.errors import DataFileError
 
@@ -122,7 +123,7 @@ def _add(read: _Columns, known: dict[str, int], batch: list[list[str]]) -> None:
             read.times.extend(text.strip() for text in texts)
             continue
         try:
-            read.numbers[name].extend(map(_number, texts))
+            read.numbers[name].extend(map(number, texts))
         except ValueError:
             wrong = next(row for row, text in enumerate(texts) if not _is_number(text))
             text = texts[wrong].strip()
@@ -131,15 +132,9 @@ def _add(read: _Columns, known: dict[str, int], batch: list[list[str]]) -> None:
             raise read.refuse(row, f"{what}: correct it or remove the line") from None
 
 
-def _number(text: str) -> float:
-    if "_" in text:  # which Python takes for a separator of digits
-        raise ValueError(text)
-    return float(text)
-
-
 def _is_number(text: str) -> bool:
     try:
-        _number(text)
+        number(text)
     except ValueError:
         return False
     return True

@@ -3,13 +3,14 @@
 Here belong their options and what these mean; each imports the work when it is called.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vp_pipeline.own_data.options import DAYS_PER_YEAR, Finite
-from vp_pipeline.own_data.output import as_json
+from vp_pipeline.own_data.options import DAYS_PER_YEAR, Finite, json_flag
+from vp_pipeline.own_data.output import echo_json
 
 if TYPE_CHECKING:
     from vp_pipeline.analytics.price_rows import Placement
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from vp_pipeline.analytics.value_area import Rule
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
-_JSON = click.option("--json", "json_", is_flag=True, help="Print JSON instead.")
 _HTML = click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -53,7 +53,7 @@ _HTML = click.option(
     show_default=True,
     help="Part of the volume the value area holds, at most 1.",
 )
-@_JSON
+@json_flag
 @_HTML
 def profile(
     file: Path,
@@ -61,7 +61,7 @@ def profile(
     placement: "Placement",
     rule: "Rule",
     share: float,
-    json_: bool,
+    print_json: bool,
     html: Path | None,
 ) -> None:
     """Volume by price of a candle FILE (.csv or .csv.gz), with its POC, value area and nodes.
@@ -84,7 +84,7 @@ def profile(
     """
     if share > 1:
         raise click.BadParameter(f"{share} is above 1", param_hint="--share")
-    _one_output(json_, html)
+    _one_output(print_json, html)
     from vp_pipeline.own_data import profile as made
 
     result = made.make(file, row, placement, rule, share)
@@ -93,7 +93,7 @@ def profile(
     if html is not None:
         made.write_html(html, file, result, how)
     else:
-        click.echo(as_json(result.document()) if json_ else made.text(file, result, how))
+        _echo(print_json, result.document, lambda: made.text(file, result, how))
 
 
 @click.command(no_args_is_help=True)
@@ -120,8 +120,8 @@ def profile(
     show_default=True,
     help="Bars in a year: 365 for days, 8760 for hours, 525600 for minutes of a market that never closes.",
 )
-@_JSON
-def volatility(file: Path, estimator: str, window: int, periods_per_year: float, json_: bool) -> None:
+@json_flag
+def volatility(file: Path, estimator: str, window: int, periods_per_year: float, print_json: bool) -> None:
     """Rolling volatility a year of a candle FILE (.csv or .csv.gz).
 
     Columns: close, for parkinson high and low, for the last but one three open, high, low and close.
@@ -140,7 +140,7 @@ def volatility(file: Path, estimator: str, window: int, periods_per_year: float,
     if window < least:
         raise click.BadParameter(f"{estimator} needs {least} or more", param_hint="--window")
     result = made.make(file, estimator, window, periods_per_year)
-    click.echo(as_json(result.document()) if json_ else made.text(file, result))
+    _echo(print_json, result.document, lambda: made.text(file, result))
 
 
 @click.command(no_args_is_help=True)
@@ -158,9 +158,9 @@ def volatility(file: Path, estimator: str, window: int, periods_per_year: float,
     metavar="OUT",
     help="Write every bar with its return, weekday and session to OUT (CSV) instead.",
 )
-@_JSON
+@json_flag
 @_HTML
-def sessions(file: Path, preset: "Preset", bars: Path | None, json_: bool, html: Path | None) -> None:
+def sessions(file: Path, preset: "Preset", bars: Path | None, print_json: bool, html: Path | None) -> None:
     """Volatility, volume and returns of a candle FILE (.csv or .csv.gz) by weekday and trading session.
 
     Columns: open_time, open, close and volume; trades (or count) and taker_buy_volume add volume per trade
@@ -175,8 +175,8 @@ def sessions(file: Path, preset: "Preset", bars: Path | None, json_: bool, html:
     bar that rises by 20 % or more is left out. Intervals are from resampling whole days; groups that differ
     from the rest, after Holm's correction, are marked.
     """
-    _one_output(json_, html)
-    if bars is not None and (json_ or html is not None):
+    _one_output(print_json, html)
+    if bars is not None and (print_json or html is not None):
         raise click.UsageError("--bars excludes --json and --html: give one")
     from vp_pipeline.own_data import sessions as made
 
@@ -187,9 +187,16 @@ def sessions(file: Path, preset: "Preset", bars: Path | None, json_: bool, html:
     if html is not None:
         made.write_html(html, file, report)
     else:
-        click.echo(as_json(made.document(report)) if json_ else made.text(file, report))
+        _echo(print_json, lambda: made.document(report), lambda: made.text(file, report))
 
 
-def _one_output(json_: bool, html: Path | None) -> None:
-    if json_ and html is not None:
+def _one_output(print_json: bool, html: Path | None) -> None:
+    if print_json and html is not None:
         raise click.UsageError("--json and --html exclude each other: give one")
+
+
+def _echo(print_json: bool, document: Callable[[], object], text: Callable[[], str]) -> None:
+    if print_json:
+        echo_json(document())
+    else:
+        click.echo(text())

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vp_pipeline.analytics.price_rows import Floats
+from vp_pipeline.own_data.cells import finite
 
 _UNITS = ("seconds", "milliseconds", "microseconds")
 _LIMITS = np.array([1e11, 1e14, 1e17])
@@ -34,24 +35,15 @@ def parse(texts: Sequence[str]) -> pd.DatetimeIndex:
     Raises:
         WrongTimeError: the first that cannot be read, or is not in the unit of the first.
     """
-    if _unix(texts[0]) is None:
+    if finite(texts[0]) is None:
         return _iso(texts)
     values = np.empty(len(texts))
     for row, text in enumerate(texts):
-        value = _unix(text)
+        value = finite(text)
         if value is None:
             raise WrongTimeError(row, f"open_time is {text!r}, not Unix time as above: write all in one way")
         values[row] = value
     return _from_unix(texts, values)
-
-
-def _unix(text: str) -> float | None:
-    """The number, or None for anything that is none."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) and "_" not in text else None
 
 
 def _from_unix(texts: Sequence[str], values: Floats) -> pd.DatetimeIndex:

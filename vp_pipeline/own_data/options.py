@@ -1,17 +1,12 @@
-"""Options and output that the commands on returns and prices share.
+"""Options that the commands share.
 
-Here belongs what is about the command line; what the commands find is in their reports.
+Here belongs what is about the command line; what the commands find is written by `output`.
 """
 
-import json
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DAYS_PER_YEAR = 365
 """As `analytics.performance` has it, without which `vp --help` answers sooner."""
@@ -44,28 +39,4 @@ periods_per_year = click.option(
     show_default=True,
     help="Rows that make a year.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def echo_json(document: Any) -> None:
-    """One indented JSON document."""
-    click.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
-
-
-def echo_table(title: str, table: "pd.DataFrame") -> None:
-    """A title and a table of text: a row a statistic, a column a series."""
-    click.echo(title)
-    click.echo()
-    names = [str(name) for name in table.columns]
-    cells = [["", *names], *([str(label), *map(str, row)] for label, row in table.T.items())]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
-    for row in cells:
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())
-
-
-def echo_remarks(remarks: Sequence[str]) -> None:
-    """Sentences below a table."""
-    click.echo()
-    for remark in remarks:
-        click.echo(remark)
+json_flag = click.option("--json", "print_json", is_flag=True, help="Print JSON instead.")

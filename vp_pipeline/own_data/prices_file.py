@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vp_pipeline.own_data.cells import finite
 from vp_pipeline.own_data.errors import DataFileError
-from vp_pipeline.own_data.table_file import Table, number, read_table
+from vp_pipeline.own_data.table_file import Table, read_table
 
 MIN_ROWS = 3
 """Two returns."""
@@ -35,7 +36,7 @@ def _closes(table: Table, symbol: str) -> list[float]:
     texts = table.columns[symbol]
     values: list[float] = []
     for row, text in enumerate(texts):
-        value = np.nan if text.lower() in ("", "nan") else number(text)
+        value = np.nan if text.lower() in ("", "nan") else finite(text)
         if value is None:
             raise table.refuse(row, f"{symbol} is {text!r}, not a price: correct it, or leave it empty")
         if value <= 0:

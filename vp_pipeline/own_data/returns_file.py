@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vp_pipeline.own_data.cells import finite
 from vp_pipeline.own_data.errors import DataFileError
-from vp_pipeline.own_data.table_file import Table, number, read_table
+from vp_pipeline.own_data.table_file import Table, read_table
 
 MIN_ROWS = 2
 _NOTHING = ("", "nan")
@@ -35,7 +36,7 @@ def _returns(table: Table, name: str) -> list[float]:
     texts = table.columns[name]
     values: list[float] = []
     for row, text in enumerate(texts):
-        value = np.nan if text.lower() in _NOTHING else number(text)
+        value = np.nan if text.lower() in _NOTHING else finite(text)
         if value is None:
             raise table.refuse(row, f"{name} is {_wrong(text)}")
         values.append(value)

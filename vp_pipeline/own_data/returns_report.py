@@ -17,15 +17,12 @@ from vp_pipeline.analytics.costs import break_even_bps, net_returns
 from vp_pipeline.analytics.evidence import Evidence, Findings, evidence
 from vp_pipeline.analytics.performance import Performance, performance
 from vp_pipeline.own_data.errors import DataFileError
+from vp_pipeline.own_data.output import Json, as_json, date_text, object_of
 from vp_pipeline.own_data.statistics import (
-    Json,
     Statistics,
     Trials,
     annualisation_notes,
-    as_json,
-    date_text,
     decimal,
-    object_of,
     percent,
     statistics,
     table_rows,

@@ -1,13 +1,12 @@
 """The statistics every report on returns has, and how they are written.
 
-Here belong gathering, JSON and the rows of a table; definitions are in `analytics`.
+Here belong gathering and the rows of a table; definitions are in `analytics`.
 """
 
 import math
-from collections.abc import Hashable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
-from datetime import datetime
-from typing import Any, TypeAlias
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -15,8 +14,7 @@ from vp_pipeline.analytics import performance as of
 from vp_pipeline.analytics.bootstrap import Interval, Intervals, bootstrap_intervals
 from vp_pipeline.analytics.sharpe_significance import Trials as Trials
 from vp_pipeline.analytics.sharpe_significance import dsr, psr
-
-Json: TypeAlias = Mapping[str, "Json"] | list["Json"] | str | float | int | bool | None
+from vp_pipeline.own_data.output import date_text
 
 MIN_ROWS_TO_COUNT = 10
 COUNT_TOLERANCE = 0.1
@@ -63,36 +61,6 @@ def statistics(returns: pd.Series, periods_per_year: float, trials: Trials) -> S
         trials=trials.count,
         intervals=bootstrap_intervals(returns, periods_per_year),
     )
-
-
-def as_json(value: Any) -> Json:
-    """For `json.dumps`: dataclasses as objects, dates as ISO 8601, what is not finite as null."""
-    if is_dataclass(value):
-        return object_of(value)
-    if isinstance(value, Mapping):
-        return {str(name): as_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
-    if isinstance(value, datetime):
-        return date_text(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, str | float | int):
-        return value
-    raise TypeError(f"{type(value).__name__} has no JSON")
-
-
-def object_of(value: Any) -> dict[str, Json]:
-    """A dataclass as a JSON object, its fields as `as_json` has them."""
-    return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
-
-
-def date_text(date: Any) -> str:
-    """The day, with the time if it is not midnight; no date is the start."""
-    if date is None:
-        return "the start"
-    when = pd.Timestamp(date)
-    return when.strftime("%Y-%m-%d") if when == when.normalize() else when.isoformat()
 
 
 def table_rows(found: Statistics) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vp_pipeline.own_data import options
+from vp_pipeline.own_data import options, output
 
 
 def _parameters(
@@ -63,7 +63,7 @@ def _value(text: str) -> bool | int | float | str:
     help="A column of the file or another strategy (default: the strategy's own).",
 )
 @options.periods_per_year
-@options.as_json
+@options.json_flag
 def strategies(
     path: Path,
     name: str,
@@ -71,7 +71,7 @@ def strategies(
     parameters: dict[str, bool | int | float | str],
     benchmark: str | None,
     periods_per_year: float,
-    as_json: bool,
+    print_json: bool,
 ) -> None:
     """A strategy on the closing prices in a CSV file.
 
@@ -95,8 +95,8 @@ def strategies(
         )
     except StrategyError as error:
         raise click.UsageError(str(error)) from error
-    if as_json:
-        options.echo_json(strategies_report.json_of(report))
+    if print_json:
+        output.echo_json(strategies_report.json_of(report))
     else:
-        options.echo_table(strategies_report.title_of(report), strategies_report.table_of(report))
-        options.echo_remarks(strategies_report.remarks(report))
+        output.echo_table(strategies_report.title_of(report), strategies_report.table_of(report))
+        output.echo_remarks(strategies_report.remarks(report))

@@ -18,14 +18,11 @@ from vp_pipeline.analytics.sharpe_significance import Trials
 from vp_pipeline.analytics.strategies import STRATEGIES
 from vp_pipeline.analytics.strategy import Parameter, Strategy, StrategyError, configured
 from vp_pipeline.own_data.errors import DataFileError
+from vp_pipeline.own_data.output import Json, as_json, date_text, object_of
 from vp_pipeline.own_data.statistics import (
-    Json,
     Statistics,
     annualisation_notes,
-    as_json,
-    date_text,
     decimal,
-    object_of,
     percent,
     statistics,
     table_rows,

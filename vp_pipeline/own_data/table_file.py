@@ -4,7 +4,6 @@ Here belongs what any such file can have wrong: its header, dates and number of 
 `csv_lines`; what the cells mean is read in `returns_file` and `prices_file`.
 """
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,16 +64,6 @@ def read_table(path: Path) -> Table:
         name: [row[at] for row in rows] for at, name in enumerate(names) if at != date_at and name != SOURCE
     }
     return Table(path, _dates(path, lines, [row[date_at] for row in rows]), columns, lines)
-
-
-def number(text: str) -> float | None:
-    """The finite number a cell holds, or None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    # Python takes _ for a separator of digits.
-    return value if math.isfinite(value) and "_" not in text else None
 
 
 def _date_column(path: Path, line: int, names: list[str]) -> int:

@@ -1,13 +1,13 @@
 """The `vp tearsheet` command.
 
-Here belong its options and where its output goes; what it says is in `returns_report`.
+Here belong its options; what it says is in `returns_report`.
 """
 
 from pathlib import Path
 
 import click
 
-from vp_pipeline.own_data import options
+from vp_pipeline.own_data import options, output
 
 
 @click.command()
@@ -29,7 +29,7 @@ from vp_pipeline.own_data import options
 @click.option(
     "--html", "page", metavar="OUT", type=click.Path(path_type=Path), help="Write a page with figures."
 )
-@options.as_json
+@options.json_flag
 def tearsheet(
     path: Path,
     benchmark: str | None,
@@ -37,13 +37,13 @@ def tearsheet(
     trials: int | None,
     periods_per_year: float,
     page: Path | None,
-    as_json: bool,
+    print_json: bool,
 ) -> None:
     """Statistics of the returns in a CSV file.
 
     The first line names the columns: 'date', and one or more of returns as fractions (0.01 for 1 %).
     """
-    if page and as_json:
+    if page and print_json:
         raise click.UsageError("--html and --json exclude each other: choose one")
     # Imported here so that `vp --help` need not.
     from vp_pipeline.own_data import returns_report
@@ -63,25 +63,12 @@ def tearsheet(
             f"the file alone has {variants} variants: name at least as many", param_hint="--trials"
         )
     report = returns_report.returns_report(path, returns, benchmark, fees_bps, periods_per_year, trials)
-    if as_json:
-        options.echo_json(returns_report.json_of(report))
+    if print_json:
+        output.echo_json(returns_report.json_of(report))
     elif page:
         from vp_pipeline.own_data.returns_page import html_of
 
-        _write(page, html_of(report))
-        click.echo(f"wrote {page}")
+        output.write_text(page, html_of(report))
     else:
-        options.echo_table(returns_report.title_of(report), returns_report.table_of(report))
-        options.echo_remarks(returns_report.remarks(report))
-
-
-def _write(page: Path, document: str) -> None:
-    # Renamed into place: a page that was there stays whole until then.
-    unfinished = page.with_name(f"{page.name}.part")
-    try:
-        unfinished.write_text(document, encoding="utf-8")
-        unfinished.replace(page)
-    except OSError as error:
-        raise click.ClickException(
-            f"cannot write {page} ({error.strerror}): name a file in a folder you may write to"
-        ) from error
+        output.echo_table(returns_report.title_of(report), returns_report.table_of(report))
+        output.echo_remarks(returns_report.remarks(report))

@@ -6,7 +6,6 @@ Here belongs everything that can be wrong with trades; the file as text is in `c
 and share a time, so that only a repeated id is taken for a trade that is there twice.
 """
 
-import math
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vp_pipeline.own_data.cells import finite
 from vp_pipeline.own_data.csv_lines import csv_lines
 from vp_pipeline.own_data.errors import DataFileError
 
@@ -72,11 +72,8 @@ def _place(path: Path, names: list[str], choice: Sequence[str]) -> int:
 
 
 def _number(path: Path, line: int, name: str, text: str, positive: bool) -> float:
-    try:
-        value = math.nan if "_" in text else float(text)
-    except ValueError:
-        value = math.nan
-    if math.isfinite(value) and (value > 0 if positive else value >= 0):
+    value = finite(text)
+    if value is not None and (value > 0 if positive else value >= 0):
         return value
     wanted = "a positive number" if positive else "a number from 0 on"
     said = f"{name} is {text.strip()!r}, not {wanted}" if text.strip() else f"{name} is empty"

@@ -183,6 +183,20 @@ def test_what_the_file_cannot_give(tmp_path: Path) -> None:
     assert refused("profile", wide, "--html", out).startswith(f"cannot write {out} (No such file")
 
 
+def test_a_page_stays_whole_if_the_new_one_cannot_be_written(tmp_path: Path) -> None:
+    path, page = write(tmp_path, HEADER, *FOUR_HOURS), tmp_path / "page.html"
+    page.write_text("as it was")
+    (tmp_path / "page.html.part").mkdir()
+    assert refused("profile", path, "--html", page).startswith(f"cannot write {page} (Is a directory")
+    assert page.read_text() == "as it was"
+
+
+def test_a_page_may_go_to_a_device(tmp_path: Path) -> None:
+    result = run("profile", write(tmp_path, HEADER, *FOUR_HOURS), "--html", "/dev/null")
+    assert (result.exit_code, result.output) == (0, "wrote /dev/null\n")
+    assert not Path("/dev/null").is_file()
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -181,7 +181,7 @@ def test_the_page_is_complete_and_the_same_each_time(path: Path, tmp_path: Path)
 def test_a_page_that_cannot_be_written_is_said(path: Path, tmp_path: Path) -> None:
     result = run(path, "--html", tmp_path / "nowhere" / "page.html")
     assert result.exit_code == 1
-    assert re.match(r"Error: cannot write .*page\.html \(No such file or directory\): name", result.output)
+    assert re.match(r"Error: cannot write .*page\.html \(No such file or directory\): give", result.output)
 
 
 @pytest.mark.parametrize(
