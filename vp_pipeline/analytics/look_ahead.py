@@ -5,7 +5,6 @@ follow, and see whether weights change that were set before. What a strategy say
 (`strategy.Strategy.looks_ahead`) is held against it.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,7 +49,6 @@ def look_ahead(
     strategy_weights: Callable[..., pd.DataFrame],
     known: History | pd.DataFrame,
     seed: int = 0,
-    seconds: float | None = None,
     days: int | None = None,
 ) -> LookAhead:
     """Change the future of every day, and compare the weights up to that day.
@@ -66,8 +64,7 @@ def look_ahead(
         strategy_weights: as in `peeks`.
         known: as in `peeks`.
         seed: of the random returns.
-        seconds: stop then; rows are taken in random order, the last one first of all.
-        days: stop after so many rows; unlike `seconds` the same on every machine.
+        days: stop after so many rows, which are taken in random order, the last one first of all.
 
     Raises:
         ValueError: the weights have other dates or symbols than the returns.
@@ -80,17 +77,13 @@ def look_ahead(
     rows = np.arange(len(index))[::-1]
     np.random.default_rng(seed).shuffle(rows[1:])
     seen = np.zeros(len(index), dtype=bool)
-    begin, tested = time.monotonic(), 0
     for row in rows[:days]:
-        if seconds is not None and time.monotonic() - begin > seconds:
-            break
         after = _weights(strategy_weights, history.until(int(row), other), plain)
         same = np.isclose(
             after[: row + 1], before[: row + 1], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
         )
         seen[: row + 1] |= ~same.all(axis=1)
-        tested += 1
-    return LookAhead(tuple(index[seen]), tested, len(index))
+    return LookAhead(tuple(index[seen]), len(rows[:days]), len(index))
 
 
 def _weights(strategy_weights: Callable[..., pd.DataFrame], history: History, plain: bool) -> Floats:

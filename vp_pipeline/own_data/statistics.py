@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from vp_pipeline.analytics import performance as of
+from vp_pipeline.analytics.assessment import Assessment
 from vp_pipeline.analytics.bootstrap import Interval, Intervals, bootstrap_intervals
 from vp_pipeline.analytics.sharpe_significance import Trials as Trials
 from vp_pipeline.analytics.sharpe_significance import dsr, psr
@@ -60,6 +61,25 @@ def statistics(returns: pd.Series, periods_per_year: float, trials: Trials) -> S
         dsr=dsr(returns, trials.sharpe_variance, trials.count),
         trials=trials.count,
         intervals=bootstrap_intervals(returns, periods_per_year),
+    )
+
+
+def statistics_of(found: Assessment) -> Statistics:
+    """The same of a strategy's returns after costs, which were computed with its assessment."""
+    return Statistics(
+        n=found.days,
+        first=found.first,
+        last=found.last,
+        periods_per_year=found.periods_per_year,
+        **asdict(found.net),
+        drawdown=found.drawdown,
+        calmar=found.calmar,
+        skew=found.skew,
+        kurtosis=found.kurtosis,
+        psr=found.psr,
+        dsr=found.dsr,
+        trials=found.trials,
+        intervals=found.intervals,
     )
 
 

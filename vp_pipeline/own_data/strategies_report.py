@@ -24,12 +24,12 @@ from vp_pipeline.own_data.statistics import (
     annualisation_notes,
     decimal,
     percent,
-    statistics,
+    statistics_of,
     table_rows,
 )
 
-LOOK_SECONDS = 3.0
-"""For the test for looking ahead."""
+LOOK_DAYS = 150
+"""Of the test for looking ahead, a number of rows as in the platform: the same on every machine."""
 LOOKS_AHEAD = "LOOKS AHEAD: its weights use returns of later days, so nobody could have held them."
 FIRST_ROW = (
     "Returns are close to close: the first row has none, and the strategies begin with the second. A rule for"
@@ -91,20 +91,21 @@ def strategy_report(
     runs = {key: _run(path, history, key, one, fees_bps) for key, one in tried.items()}
     trials = Trials.among([one.net for one in runs.values()])
     against = _benchmark(strategy, benchmark, {key: one.net for key, one in runs.items()}, history.returns)
-    looked = look_ahead(strategy.weights, history, seconds=LOOK_SECONDS)
+    looked = look_ahead(strategy.weights, history, days=LOOK_DAYS)
+    found = assess(
+        runs[name],
+        against,
+        trials,
+        looks_ahead=strategy.looks_ahead or looked.found,
+        periods_per_year=periods_per_year,
+    )
     return StrategyReport(
         path=path,
         name=name,
         strategy=strategy,
         run=runs[name],
-        statistics=statistics(runs[name].net, periods_per_year, trials),
-        found=assess(
-            runs[name],
-            against,
-            trials,
-            looks_ahead=strategy.looks_ahead or looked.found,
-            periods_per_year=periods_per_year,
-        ),
+        statistics=statistics_of(found),
+        found=found,
         looked=looked,
         benchmark=str(against.name),
         fees_bps=fees_bps,

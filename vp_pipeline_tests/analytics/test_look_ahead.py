@@ -119,7 +119,7 @@ def test_bars_to_come_are_as_forbidden_as_returns(planted: Callable[[History], p
     assert len(found.days) > 20
 
 
-def test_a_test_without_time_begins_with_the_last_day() -> None:
-    found = look_ahead(buys_below_the_days_own_low, bars_history(days=60), seconds=0.0)
-    assert found.tested <= 1
-    assert set(found.days) <= {bars_history(days=60).returns.index[-1]}
+def test_a_test_of_one_day_is_of_the_last() -> None:
+    returns = bars_history(days=60).returns
+    found = look_ahead(lambda known: known, returns, days=1)
+    assert (found.tested, found.days) == (1, (returns.index[-1],))

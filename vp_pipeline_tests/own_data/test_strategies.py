@@ -1,6 +1,7 @@
 """`vp strategies` as a person calls it."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from vp_pipeline.analytics import assessment
 from vp_pipeline.analytics import performance as of
-from vp_pipeline.analytics.sharpe_significance import dsr
+from vp_pipeline.analytics.bootstrap import Intervals, bootstrap_intervals
+from vp_pipeline.analytics.sharpe_significance import Trials, dsr
 from vp_pipeline.analytics.strategies import STRATEGIES
 from vp_pipeline.cli import main
+from vp_pipeline.own_data import statistics
+from vp_pipeline.own_data.strategies_report import strategy_report
 
 
 # The same words about the same file are answered alike, by all strategies in turn: once is enough.
@@ -148,7 +153,7 @@ def test_evidence_and_samples_are_those_of_the_series(path: Path) -> None:
     assert found["evidence"]["level"] in ("none", "weak", "moderate", "strong")
     assert (found["in_sample"]["days"], found["out_of_sample"]["days"]) == (133, 66)
     assert found["out_of_sample"]["net"]["sharpe"] == pytest.approx(of.sharpe(net[133:]))
-    assert found["look_ahead"] == {"declared": False, "found": False, "days": 0, "days_tested": 200}
+    assert found["look_ahead"] == {"declared": False, "found": False, "days": 0, "days_tested": 150}
     assert (
         f"Evidence of skill                {found['evidence']['level']}"
         in run(path, "--strategy", "equal_weight", "--fees-bps", 5).output
@@ -178,3 +183,18 @@ def test_wrong_options_are_usage_errors(path: Path, arguments: list[str], said: 
     result = run(path, "--strategy", "momentum", *arguments)
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+def test_intervals_are_resampled_once(closes: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    resampled: list[int] = []
+
+    def counted(returns: pd.Series, periods_per_year: float) -> Intervals:
+        resampled.append(len(returns))
+        return bootstrap_intervals(returns, periods_per_year)
+
+    for module in (assessment, statistics):
+        monkeypatch.setattr(module, "bootstrap_intervals", counted)
+    report = strategy_report(Path("closes.csv"), closes, "equal_weight", 0, 365)
+    assert resampled == [199]
+    directly = statistics.statistics(report.run.net, 365, Trials(report.found.trials, 0.0))
+    assert replace(directly, dsr=report.statistics.dsr) == report.statistics
