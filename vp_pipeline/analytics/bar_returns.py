@@ -122,14 +122,39 @@ def returns_pct(
     if bar <= pd.Timedelta(0):
         raise ValueError(f"a bar needs a positive length, got {bar}")
     index, order = _times(klines)
-    times, step = index.asi8, UNITS[index.unit]
-    opened, close = (_column(klines, name, order) for name in ("open", "close"))
+    opened, close, volume = (_column(klines, name, order) for name in ("open", "close", "volume"))
     if not (close.min() > 0 and close.max() < np.inf and 0 < opened[0] < np.inf):
         raise ValueError("every bar needs a positive close, the first a positive open: drop the others first")
+    found, first_day = _changes(index, bar, opened, close, volume, gaps == "drop", preset)
+    _leave_out(found, outlier_pct)
+    return BarReturns(
+        bar,
+        preset,
+        index,
+        first_day,
+        found.bin,
+        found.change,
+        found.gap,
+        found.filled,
+        found.outlier,
+        volume,
+        *(_column(klines, name, order) for name in ("trades", "taker_buy_volume")),
+    )
+
+
+def _changes(
+    index: pd.DatetimeIndex,
+    bar: pd.Timedelta,
+    opened: Floats,
+    close: Floats,
+    volume: Floats,
+    drop: bool,
+    preset: Preset,
+) -> tuple["_Arrays", int]:
+    """Bin and change of every bar, if `drop` also gaps and filled bars; and the first day."""
+    times, step = index.asi8, UNITS[index.unit]
     table, first_day = _bins(times, step, preset)
-    found = _Arrays.of(len(times))
-    ticks, drop = round(bar.total_seconds() * step), gaps == "drop"
-    volume = _column(klines, "volume", order)
+    found, ticks = _Arrays.of(len(times)), round(bar.total_seconds() * step)
     # Blocks overlap by one bar, so that a change and a step need no copy of what came before.
     for start in range(0, len(times), BLOCK):
         rows, after = slice(start, start + BLOCK), slice(start + 1, start + BLOCK + 1)
@@ -148,28 +173,19 @@ def returns_pct(
             np.equal(volume[rows], 0, out=found.filled[rows])
             found.filled[rows] &= opened[rows] == close[rows]
     found.change[0] = 100 * (close[0] - opened[0]) / opened[0]
+    return found, first_day
+
+
+def _leave_out(found: "_Arrays", outlier_pct: float) -> None:
+    """Mark the outliers; take away their changes, and those over gaps and from and to filled bars."""
     np.greater_equal(found.change, outlier_pct, out=found.outlier)
-    if drop:
-        dropped = found.gap | found.filled
-        dropped[1:] |= found.filled[:-1]
-        if dropped.any():
-            found.outlier[dropped] = False
-            found.change[dropped] = np.nan
+    dropped = found.gap | found.filled
+    dropped[1:] |= found.filled[:-1]
+    if dropped.any():
+        found.outlier[dropped] = False
+        found.change[dropped] = np.nan
     if found.outlier.any():
         found.change[found.outlier] = np.nan
-    return BarReturns(
-        bar,
-        preset,
-        index,
-        first_day,
-        found.bin,
-        found.change,
-        found.gap,
-        found.filled,
-        found.outlier,
-        volume,
-        *(_column(klines, name, order) for name in ("trades", "taker_buy_volume")),
-    )
 
 
 def weekdays(days: npt.NDArray[np.integer]) -> Codes:

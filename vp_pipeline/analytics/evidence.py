@@ -16,7 +16,7 @@ MIN_DAYS, LONG_DAYS = 365, 2 * 365
 
 @dataclass(frozen=True)
 class Evidence:
-    """`reasons` are sentences: first what speaks against the strategy, then what speaks for it."""
+    """`against` and `favour` are sentences: what speaks against the strategy, and what speaks for it."""
 
     level: Level
     against: tuple[str, ...]
@@ -43,9 +43,9 @@ class Findings:
 
 
 def evidence(found: Findings) -> Evidence:
-    """None if it looks ahead, never moved or lost; strong if nothing speaks against it; between, by PSR.
+    """`none` if it looks ahead, never moved or lost; `strong` if nothing speaks against it; between, by PSR.
 
-    Moderate needs a probabilistic Sharpe ratio of 95 % with an interval above 0, a gain out of sample and a
+    `moderate` needs a probabilistic Sharpe ratio of 95 % with an interval above 0, a gain out of sample and a
     year of days.
     """
     against, favour = _reasons(found)
