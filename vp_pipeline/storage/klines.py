@@ -12,12 +12,11 @@ import pandas as pd
 
 from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.locks import Lock
 from vp_pipeline.storage.rows import Scope
 from vp_pipeline.storage.tables import KLINE
 from vp_pipeline.windows import Window
 
-# Any constant: with the name of a series it is the lock of those who write it.
-_WRITING = 7_620_521
 _NUMBERS = [name for name in KLINE.columns if name not in KLINE.key]
 
 
@@ -45,7 +44,7 @@ def store(connection: Connection, scope: Scope, frame: pd.DataFrame, window: Win
         ValueError: as `rows.replace`.
     """
     name = "/".join(str(value) for value in scope.values())
-    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_WRITING, name])
+    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [Lock.KLINES, name])
     before = rows.read(connection, KLINE, scope, window).set_index("open_time")
     after = frame.set_index("open_time").reindex(columns=_NUMBERS)
     shared = after.index.intersection(before.index)

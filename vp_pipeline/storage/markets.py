@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.locks import Lock
 
 MarketName = tuple[str, str]
-# Any constant, the same for all who register markets.
-_LOCK = 7_620_519
-# The other half of the lock is the number of a market.
-_WRITING = 7_620_520
 
 
 def market_ids(connection: Connection, markets: Sequence[MarketName]) -> dict[MarketName, int]:
@@ -26,7 +23,7 @@ def market_ids(connection: Connection, markets: Sequence[MarketName]) -> dict[Ma
     found = connection.execute(known, [exchanges, symbols]).fetchall()
     if len(found) < len(set(markets)):
         # One at a time: a new market's partition waits for another's, in whatever order they come.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [Lock.NEW_MARKETS])
         with connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO market (exchange, symbol) VALUES (%s, %s) ON CONFLICT DO NOTHING", list(markets)
@@ -39,7 +36,7 @@ def lock(connection: Connection, numbers: Sequence[int]) -> None:
     """Let nobody else write candles or ledger of these markets until the transaction ends."""
     connection.execute(
         "SELECT pg_advisory_xact_lock(%s, number) FROM unnest(%s::int4[]) AS number",
-        [_WRITING, sorted(set(numbers))],
+        [Lock.MARKET, sorted(set(numbers))],
     )
 
 

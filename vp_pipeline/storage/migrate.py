@@ -14,8 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-# Any constant: whoever creates or migrates takes this lock, so that two starts at once do not collide.
-_LOCK = 7_620_518
+from vp_pipeline.storage.locks import Lock
 
 
 def create_database(url: str) -> bool:
@@ -29,7 +28,7 @@ def create_database(url: str) -> bool:
     if not name:
         raise ValueError("the database's address names no database: end it with /name")
     with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
+        connection.execute("SELECT pg_advisory_lock(%s)", [Lock.MIGRATION])
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return False
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(name))))
@@ -46,7 +45,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     with psycopg.connect(url) as session:
         engine = create_engine("postgresql+psycopg://", creator=lambda: session, poolclass=NullPool)
         with engine.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": Lock.MIGRATION})
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
 

@@ -21,11 +21,11 @@ from psycopg import sql
 from vp_pipeline.analytics.venue_profiles import Traded, dollars, hourly_profiles
 from vp_pipeline.storage import candles, packed
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.locks import Lock
 from vp_pipeline.storage.profile_rows import LEVELS, TOTAL, Level, Row, made, period, read, write
 from vp_pipeline.storage.tables import QUOTE_RATE
 from vp_pipeline.windows import HOUR, Window, ceil, floor, union
 
-_LOCK = 7_620_521
 _COLUMNS = ("market_id", "open_time", "open", "high", "low", "close", "volume", "taker_buy_volume")
 
 
@@ -40,7 +40,7 @@ def set_row_size(connection: Connection, base: str, size: float) -> list[datetim
 
     Rows of another height cannot be added: they go, and their hours are handed back.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, base])
+    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [Lock.PROFILES, base])
     if row_size(connection, base) == size:
         return []
     lost = hours_made(connection, base)
@@ -84,7 +84,7 @@ def make(connection: Connection, base: str, quotes: Mapping[int, str], window: W
     """
     if window.start != floor(window.start, HOUR) or window.end != floor(window.end, HOUR):
         raise ValueError(f"profiles are made of whole UTC hours, {window} has others")
-    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, base])
+    connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [Lock.PROFILES, base])
     size = _size(connection, base)
     frame = candles.read(connection, list(quotes), window, _COLUMNS)
     parts = _hourly(connection, frame, quotes, [window], size)

@@ -10,10 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.locks import Lock
 from vp_pipeline.windows import DAY, Window, floor
-
-# Any constant; the other half of the lock is a day of an instrument.
-_MAKING = 7_620_522
 
 AGGREGATE: Final = "aggregate"
 PROFILE_HOURS: Final = "profile_hours"
@@ -29,7 +27,7 @@ def make_alone(connection: Connection, base: str, window: Window) -> None:
     days = Window(floor(window.start, DAY), window.end).split(DAY)
     connection.execute(
         "SELECT pg_advisory_xact_lock(%s, hashtext(name)) FROM unnest(%s::text[]) AS name",
-        [_MAKING, [f"{base} {day.start:%Y-%m-%d}" for day in days]],
+        [Lock.AGGREGATE_DAY, [f"{base} {day.start:%Y-%m-%d}" for day in days]],
     )
 
 
