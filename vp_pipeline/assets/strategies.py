@@ -31,6 +31,7 @@ from vp_pipeline.catalog import Strategies as Chosen
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts
 from vp_pipeline.storage.connection import transaction
+from vp_pipeline.storage.frame_types import DATA_FRAME, DATA_FRAMES
 from vp_pipeline.storage.io_manager import stored_as
 from vp_pipeline.storage.tables import (
     DAILY_RETURN,
@@ -78,6 +79,7 @@ def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
         description=f"Daily bars and close-to-close returns of {', '.join(chosen.symbols)} since"
         f" {chosen.start}, the first from its open.",
         metadata=stored_as(DAILY_RETURN),
+        dagster_type=DATA_FRAME,
     )
     def daily_returns(context: AssetExecutionContext) -> Any:  # a frame; Dagster would import pandas for it
         import pandas as pd
@@ -119,13 +121,14 @@ def _daily_returns(settings: Settings, chosen: Chosen) -> AssetsDefinition:
 def _strategies(settings: Settings, chosen: Chosen, known: Mapping[str, Strategy]) -> AssetsDefinition:
     @asset(
         key=STRATEGIES_KEY,
-        ins={"returns": AssetIn(RETURNS_KEY)},
+        ins={"returns": AssetIn(RETURNS_KEY, dagster_type=DATA_FRAME)},
         group_name=GROUP,
         kinds={"pandas", "postgres"},
         description="Weights, returns before and after costs, and a league table of every strategy: "
         + "; ".join(one.title for one in known.values())
         + ".",
         metadata=stored_as(STRATEGY_RETURN),
+        dagster_type=DATA_FRAMES,
         check_specs=[
             AssetCheckSpec(
                 check_name(name),

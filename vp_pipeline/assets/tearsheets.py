@@ -12,6 +12,7 @@ from dagster import AssetExecutionContext, AssetIn, AssetKey, AssetsDefinition, 
 from vp_pipeline.analytics.strategy import Strategy
 from vp_pipeline.catalog import Strategies as Chosen
 from vp_pipeline.settings import Settings
+from vp_pipeline.storage.frame_types import DATA_FRAME
 from vp_pipeline.storage.io_manager import PostgresIOManager
 
 
@@ -35,7 +36,10 @@ def build_tearsheets(
 
         @asset(
             key=key,
-            ins={"results": AssetIn(strategies), "daily": AssetIn(returns)},
+            ins={
+                "results": AssetIn(strategies, dagster_type=DATA_FRAME),
+                "daily": AssetIn(returns, dagster_type=DATA_FRAME),
+            },
             group_name=group,
             kinds={"quantstats", "html"},
             description=f"{strategy.title} against {strategy.benchmark}: what it earned after costs, how much"

@@ -48,6 +48,21 @@ def test_the_shipped_catalog() -> None:
         assert "data" not in node.tags, "live data need no label"
 
 
+def test_frames_that_go_from_step_to_step_have_a_type() -> None:
+    definitions = build_defs(Settings.model_validate(SHIPPED), PostgresIOManager(database_url="unused"))
+    job = definitions.resolve_job_def("reports")
+
+    def types(node: str) -> tuple[dict[str, str], set[str]]:
+        one = job.get_node_named(node).definition
+        inputs = {name: kind.dagster_type.display_name for name, kind in one.input_dict.items()}
+        outputs = [kind for kind in one.output_defs if not kind.name.startswith(("strategies_", "no_look"))]
+        return inputs, {kind.dagster_type.display_name for kind in outputs}
+
+    assert types("daily_returns") == ({}, {"DataFrame"})
+    assert types("strategies") == ({"returns": "DataFrame"}, {"DataFrames"})
+    assert types("tearsheets__equal_weight")[0] == {"results": "DataFrame", "daily": "DataFrame"}
+
+
 def test_lineage_leads_from_candles_to_profile_and_from_bars_to_tearsheets(replayed: Replayed) -> None:
     graph = replayed.definitions.resolve_asset_graph()
 
