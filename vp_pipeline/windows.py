@@ -3,7 +3,7 @@
 Here belongs the arithmetic of windows and nothing that knows candles, Dagster or Postgres.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -89,3 +89,17 @@ def union(windows: Iterable[Window]) -> list[Window]:
         else:
             joined.append(window)
     return joined
+
+
+def minus(window: Window, taken: Sequence[Window]) -> list[Window]:
+    """What of a window is in none of the others, oldest first."""
+    left, start = [], window.start
+    for part in union(taken):
+        if part.end <= start or part.start >= window.end:
+            continue
+        if part.start > start:
+            left.append(Window(start, part.start))
+        start = part.end
+    if start < window.end:
+        left.append(Window(start, window.end))
+    return left

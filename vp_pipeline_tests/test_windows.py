@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window, ceil, floor, from_ms, to_ms
+from vp_pipeline.windows import DAY, EPOCH, HOUR, MINUTE, Window, ceil, floor, from_ms, minus, to_ms, union
 
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # bounds
 STEPS = st.sampled_from([MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, DAY, 7 * DAY])
@@ -70,6 +70,35 @@ def test_split_covers_without_gap_or_overlap(minutes: int, step: int) -> None:
     assert all(parts)
     assert not window or (parts[0].start, parts[-1].end) == (window.start, window.end)
     assert len(parts) - window.count(step * MINUTE) == (minutes % step != 0)
+
+
+def minutes(first: int, last: int) -> Window:
+    return Window(START + first * MINUTE, START + last * MINUTE)
+
+
+SPANS = st.tuples(st.integers(0, 60), st.integers(0, 15)).map(lambda span: minutes(span[0], sum(span)))
+
+
+@given(st.lists(SPANS))
+def test_union_holds_what_any_holds_with_gaps_between(windows: list[Window]) -> None:
+    joined = union(windows)
+    assert all(earlier.end < later.start for earlier, later in pairwise(joined))
+    for moment in (START + minute * MINUTE for minute in range(76)):
+        assert any(moment in one for one in joined) == any(moment in one for one in windows)
+
+
+@given(SPANS, st.lists(SPANS))
+def test_minus_leaves_what_none_of_the_others_holds(window: Window, taken: list[Window]) -> None:
+    left = minus(window, taken)
+    assert union(left) == left
+    for moment in (START + minute * MINUTE for minute in range(76)):
+        kept = moment in window and not any(moment in one for one in taken)
+        assert any(moment in one for one in left) == kept
+
+
+def test_minus_takes_what_overlaps_or_lies_beside() -> None:
+    taken = [minutes(50, 60), minutes(-10, 10), minutes(55, 70), minutes(1400, 2000), minutes(9000, 9001)]
+    assert minus(minutes(0, 1440), taken) == [minutes(10, 50), minutes(70, 1400)]
 
 
 def test_is_half_open() -> None:

@@ -4,9 +4,10 @@ Here belongs the choice of windows. Asking is the exchanges' affair, and what th
 that of `intake`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from vp_pipeline.assets.history_windows import pieces
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.settings import Settings
@@ -18,8 +19,6 @@ from vp_pipeline.windows import HOUR, MINUTE, Window
 
 # Bounds what one tick holds in memory; the next goes on where it ended.
 HEALED_AT_ONCE = 20_000 * MINUTE
-# Stored or missed as a whole: enough pages to be quick, few enough to be had on a bad line.
-PAGES_AT_ONCE = 5
 NOT_ASKED = "nobody asked: the platform was not running"
 
 Wanted = dict[int, list[Window]]
@@ -47,9 +46,10 @@ def plan(
     wanted: Wanted = {}
     for number, market in markets.items():
         recent = _recent(window, ends.get(number), again)
-        page = traits_of(market.exchange).page * MINUTE
         gaps = [_with_young(gap, begun[number], again) for gap in unknown.get(number, [])]
-        wanted[number] = [recent, *_pieces(gaps, recent, page)]
+        before = [Window(gap.start, max(gap.start, min(gap.end, recent.start))) for gap in gaps]
+        page = traits_of(market.exchange).page
+        wanted[number] = [recent, *pieces(before, page, HEALED_AT_ONCE)]
     return wanted
 
 
@@ -77,15 +77,3 @@ def _recent(window: Window, known_until: datetime | None, again: timedelta) -> W
 def _with_young(gap: Window, begun: datetime, again: timedelta) -> Window:
     """The gap and the minutes before it, which were young when they were fetched and not asked for since."""
     return Window(min(gap.start, max(begun, gap.start - again)), gap.end)
-
-
-def _pieces(unknown: Sequence[Window], recent: Window, page: timedelta) -> Iterator[Window]:
-    """What is unknown before `recent`, cut into pieces, up to the bound."""
-    left = HEALED_AT_ONCE
-    for gap in unknown:
-        gap = Window(gap.start, max(gap.start, min(gap.end, recent.start)))
-        for piece in gap.split(PAGES_AT_ONCE * page):
-            if left <= timedelta(0):
-                return
-            yield piece
-            left -= piece.end - piece.start

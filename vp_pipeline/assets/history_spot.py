@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from vp_pipeline.assets import history_archive, intake
-from vp_pipeline.assets.history_windows import clipped_to, gathered, minus, pieces
+from vp_pipeline.assets.history_windows import clipped_to, gathered, pieces
 from vp_pipeline.assets.intake import Answers
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges import archive, pace, spot
@@ -31,13 +31,14 @@ from vp_pipeline.storage.candles import Stored
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.windows import DAY, MINUTE, Window, floor
+from vp_pipeline.windows import DAY, MINUTE, Window, floor, minus
 
 # Final: no other source is asked about such a minute, but for a person's file about the last.
 KNOWN = ("got", "exchange-empty")
 SETTLED = (*KNOWN, "unfetchable")
 # Minutes of a market in one round of requests, which is committed as a whole.
 ROUND = 14 * DAY
+_MOST_PIECES = 100
 # Pieces of a round that are asked for side by side: enough that an exchange's limit is what is waited for.
 _AT_ONCE = 5
 
@@ -189,7 +190,9 @@ class SpotHistory:
         hosts = {load.market.exchange: self._settings.exchange_host(load.market.exchange) for load in asked}
         cache = self._settings.home / "cache" / "listings"
         while asked:
-            rounds = {load.number: pieces(left[load.number], _page(load), ROUND) for load in asked}
+            rounds = {
+                load.number: pieces(left[load.number], _page(load), ROUND, _MOST_PIECES) for load in asked
+            }
             wanted = {(load.market.exchange, load.market.symbol): rounds[load.number] for load in asked}
             outcomes = await spot.fetch_all(wanted, hosts, cache, at_once=_AT_ONCE, pace=line)
             answers = {

@@ -1,4 +1,4 @@
-"""Windows of history: what is left of one, and in which pieces an exchange is asked for it.
+"""Windows of minutes that are missing, and in which pieces an exchange is asked for them.
 
 Here belongs arithmetic on windows and frames that knows no source and no ledger.
 """
@@ -9,25 +9,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.windows import MINUTE, Window, union
+from vp_pipeline.windows import MINUTE, Window
 
 # An answer that is stored or missed as a whole: enough pages to be quick, few enough to be had on a bad line.
 _PAGES = 5
-_MOST_PIECES = 100
-
-
-def minus(window: Window, taken: Sequence[Window]) -> list[Window]:
-    """What of a window is in none of the others, oldest first."""
-    left, start = [], window.start
-    for part in union(taken):
-        if part.end <= start or part.start >= window.end:
-            continue
-        if part.start > start:
-            left.append(Window(start, part.start))
-        start = part.end
-    if start < window.end:
-        left.append(Window(start, window.end))
-    return left
 
 
 def gathered(windows: Sequence[Window], page: int) -> list[Window]:
@@ -41,13 +26,13 @@ def gathered(windows: Sequence[Window], page: int) -> list[Window]:
     return joined
 
 
-def pieces(windows: Sequence[Window], page: int, most: timedelta) -> list[Window]:
-    """The first windows, cut into some pages each, until they hold `most`; at least one."""
+def pieces(windows: Sequence[Window], page: int, most: timedelta, count: int | None = None) -> list[Window]:
+    """The first windows, cut into some pages each, until they hold `most` or are `count`; at least one."""
     chosen: list[Window] = []
     left = most
     for window in windows:
         for piece in window.split(min(_PAGES * page * MINUTE, most)):
-            if chosen and (left <= timedelta(0) or len(chosen) == _MOST_PIECES):
+            if chosen and (left <= timedelta(0) or len(chosen) == count):
                 return chosen
             chosen.append(piece)
             left -= piece.end - piece.start

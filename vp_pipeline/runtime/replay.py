@@ -12,7 +12,7 @@ from pathlib import Path
 from vp_pipeline.catalog import SHIPPED, load_catalog
 from vp_pipeline.recordings.folder import KlineSeries, Recording, SpotSeries
 from vp_pipeline.sandbox.replay import servable
-from vp_pipeline.windows import Window
+from vp_pipeline.windows import Window, union
 
 # The strategies' history begins here, as the published tables do, unless the recording begins later.
 STRATEGIES_START = date(2021, 1, 1)
@@ -52,7 +52,7 @@ def write_markets_file(recording: Recording, path: Path) -> None:
     lines += _strategies([series for series in recording.klines if series.interval == "1d"])
     lines += ["[recording]"]
     if spot:
-        spans = _stretches(Window(series.start, series.end) for series in spot)
+        spans = union(Window(series.start, series.end) for series in spot)
         lines += [f"minutes = [{', '.join(_span(span) for span in spans)}]"]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
@@ -94,17 +94,6 @@ def _document_order(symbols: Iterable[str]) -> list[str]:
     return sorted(
         set(symbols), key=lambda symbol: (order.index(symbol) if symbol in order else len(order), symbol)
     )
-
-
-def _stretches(windows: Iterable[Window]) -> list[Window]:
-    """The union of the windows, as separate stretches of time."""
-    merged: list[Window] = []
-    for window in sorted(windows, key=lambda window: window.start):
-        if merged and window.start <= merged[-1].end:
-            merged[-1] = merged[-1].hull(window)
-        else:
-            merged.append(window)
-    return merged
 
 
 def _span(window: Window) -> str:

@@ -24,7 +24,7 @@ from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.locks import Lock
 from vp_pipeline.storage.profile_rows import LEVELS, TOTAL, Level, Row, made, period, read, write
 from vp_pipeline.storage.tables import QUOTE_RATE
-from vp_pipeline.windows import HOUR, Window, ceil, floor, union
+from vp_pipeline.windows import HOUR, Window, ceil, floor, minus, union
 
 _COLUMNS = ("market_id", "open_time", "open", "high", "low", "close", "volume", "taker_buy_volume")
 
@@ -166,25 +166,12 @@ def _parts(
         for stretch in union(chosen):
             for row in read(connection, base, level, stretch, size, total=total):
                 yield row.market_id, row.included, row.part
-        left = [gap for part in left for gap in _without(part, chosen)]
+        left = [gap for part in left for gap in minus(part, chosen)]
     first = Window(window.start, min(inner.start, window.end))
     last = Window(max(inner.end, first.end), max(inner.end, first.end, window.end))
     ends = [end for end in (first, last) if end]
     if ends:
         yield from _minutes(connection, base, ends, size)
-
-
-def _without(window: Window, taken: Sequence[Window]) -> Iterable[Window]:
-    """What is left of the window, the taken ones being in order."""
-    start = window.start
-    for span in union(taken):
-        if span.start >= window.end or span.end <= window.start:
-            continue
-        if span.start > start:
-            yield Window(start, span.start)
-        start = max(start, span.end)
-    if start < window.end:
-        yield Window(start, window.end)
 
 
 def _minutes(
