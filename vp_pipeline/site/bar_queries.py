@@ -155,10 +155,7 @@ def _frame(
 ) -> pd.DataFrame:
     """The columns in order of time."""
     row = connection.execute(query, arguments, binary=True).fetchone()
-    found = packed.unpack(row or (None,) * len(kinds), kinds)
-    order = np.argsort(found["open_time"], kind="stable")
-    times = pd.DatetimeIndex(found.pop("open_time")[order]).tz_localize("UTC")
-    return pd.DataFrame({"open_time": times, **{name: values[order] for name, values in found.items()}})
+    return packed.frame(row, kinds)
 
 
 def _joined(bars: pd.DataFrame, timeframe: str) -> pd.DataFrame:

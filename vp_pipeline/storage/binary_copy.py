@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from vp_pipeline.storage.tables import PgType, Table
+from vp_pipeline.storage.wire import PG_EPOCH, WIRE
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -20,18 +21,6 @@ CHUNK_ROWS = 50_000
 
 Bytes2D = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-
-_WIRE: dict[PgType, str] = {
-    "int2": ">i2",
-    "int4": ">i4",
-    "int8": ">i8",
-    "float8": ">f8",
-    "bool": ">i1",
-    "date": ">i4",
-    "timestamptz": ">i8",
-}
-# PostgreSQL counts dates and timestamps from 2000-01-01.
-_PG_EPOCH = np.datetime64("2000-01-01", "us")
 
 
 def pack(frame: pd.DataFrame, table: Table) -> bytes:
@@ -76,7 +65,7 @@ def _field(column: "pd.Series[Any]", kind: PgType) -> tuple[npt.NDArray[np.int64
         lengths, value = _text(column)
         lengths = np.where(null, -1, lengths)
         return lengths, value, np.arange(value.shape[1]) < lengths[:, None]
-    value = _big_endian(_numbers(column, kind, null), _WIRE[kind])
+    value = _big_endian(_numbers(column, kind, null), WIRE[kind])
     width = value.shape[1]
     return np.where(null, -1, width), value, np.repeat(~null[:, None], width, axis=1)
 
@@ -99,14 +88,16 @@ def _numbers(column: "pd.Series[Any]", kind: PgType, null: Mask) -> npt.NDArray[
         if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M" and not null.all():
             raise ValueError("times without a time zone")
         moments = pd.to_datetime(column, utc=True).dt.tz_convert(None).to_numpy(dtype="datetime64[us]")
-        whole = (moments - _PG_EPOCH).astype(np.int64)
+        whole = (moments - PG_EPOCH).astype(np.int64)
     elif kind == "date":
         days = pd.to_datetime(column).to_numpy(dtype="datetime64[D]")
-        whole = (days - _PG_EPOCH.astype("datetime64[D]")).astype(np.int64)
+        whole = (days - PG_EPOCH.astype("datetime64[D]")).astype(np.int64)
     else:
         whole = _whole(column[~null].to_numpy(), null)
-    limits = np.iinfo(_WIRE[kind])
-    lowest, highest = (0, 1) if kind == "bool" else (limits.min, limits.max)
+    lowest, highest = (0, 1)
+    if kind != "bool":
+        limits = np.iinfo(WIRE[kind])
+        lowest, highest = limits.min, limits.max
     outside = ~null & ((whole < lowest) | (whole > highest))
     if outside.any():
         raise ValueError(f"{column[outside].iloc[0]} does not fit {kind}")

@@ -12,10 +12,10 @@ from vp_pipeline.storage.binary_copy import CHUNK_ROWS, HEADER, TRAILER
 from vp_pipeline.storage.candle_changes import KNOWN, VALUES, Minutes
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import CANDLE
+from vp_pipeline.storage.wire import PG_EPOCH, WIRE
 
-_WIDTHS = {"int2": ">i2", "bool": ">i1", "timestamptz": ">i8", "float8": ">f8"}
-# Minutes from the Unix epoch to 2000-01-01, from which PostgreSQL counts microseconds.
-_PG_EPOCH = int(np.datetime64("2000-01-01", "m").astype(np.int64))
+# In minutes from the Unix epoch.
+_PG_EPOCH = int(PG_EPOCH.astype("datetime64[m]").astype(np.int64))
 _MICROSECONDS = 60_000_000
 
 
@@ -40,11 +40,11 @@ def pack(rows: Minutes) -> bytes:
     for name, kind in CANDLE.columns.items():
         fields.append((f"length {name}", ">i4"))
         if name not in left_out:
-            fields.append((name, _WIDTHS[kind]))
+            fields.append((name, WIRE[kind]))
     records = np.zeros(len(rows), dtype=fields)
     records["fields"] = len(CANDLE.columns)
     for name, kind in CANDLE.columns.items():
-        records[f"length {name}"] = -1 if name in left_out else np.dtype(_WIDTHS[kind]).itemsize
+        records[f"length {name}"] = -1 if name in left_out else np.dtype(WIRE[kind]).itemsize
     records["market_id"] = rows.market
     records["provisional"] = rows.provisional
     records["open_time"] = (rows.minute - _PG_EPOCH) * _MICROSECONDS

@@ -45,8 +45,5 @@ def read(connection: Connection, base: str, window: Window) -> pd.DataFrame:
         [base, window.start, window.end],
         binary=True,
     ).fetchone()
-    found = packed.unpack(row or (None,) * len(_COLUMNS), _COLUMNS)
-    order = np.argsort(found["open_time"], kind="stable")
-    order = order[np.isfinite(found["close"][order])]
-    times = pd.DatetimeIndex(found.pop("open_time")[order]).tz_localize("UTC")
-    return pd.DataFrame({"open_time": times, **{name: values[order] for name, values in found.items()}})
+    found = packed.frame(row, _COLUMNS)
+    return found[found["close"].abs() < np.inf].reset_index(drop=True)

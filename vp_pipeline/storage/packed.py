@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from psycopg import sql
 
 from vp_pipeline.storage.tables import PgType
+from vp_pipeline.storage.wire import PG_EPOCH, WIRE
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-# How Postgres sends a value, and how numpy reads it.
-_SENT: dict[PgType, tuple[str, str, str]] = {
-    "int2": ("int2send", ">i2", "int16"),
-    "bool": ("boolsend", "?", "bool"),
-    "float8": ("float8send", ">f8", "float64"),
-    "timestamptz": ("timestamptz_send", ">i8", "int64"),
+# The function by which Postgres sends a value, and what numpy makes of it.
+_SENT: dict[PgType, tuple[str, str]] = {
+    "int2": ("int2send", "int16"),
+    "bool": ("boolsend", "bool"),
+    "float8": ("float8send", "float64"),
+    "timestamptz": ("timestamptz_send", "int64"),
 }
-# PostgreSQL counts microseconds from 2000-01-01.
-_PG_EPOCH = np.datetime64("2000-01-01", "us")
 
 
 def select_list(columns: Mapping[str, PgType], nullable: Container[str] = ()) -> sql.Composable:
@@ -51,7 +51,15 @@ def unpack(row: Sequence[bytes | None], columns: Mapping[str, PgType]) -> Arrays
     """The row that `select_list` gave, fetched in binary; times as datetime64[us], UTC."""
     arrays: Arrays = {}
     for (name, kind), packed in zip(columns.items(), row, strict=True):
-        _, wire, native = _SENT[kind]
-        values = np.frombuffer(packed or b"", dtype=wire).astype(native)
-        arrays[name] = _PG_EPOCH + values.view("timedelta64[us]") if kind == "timestamptz" else values
+        values = np.frombuffer(packed or b"", dtype=WIRE[kind]).astype(_SENT[kind][1])
+        arrays[name] = PG_EPOCH + values.view("timedelta64[us]") if kind == "timestamptz" else values
     return arrays
+
+
+def frame(row: Sequence[bytes | None] | None, columns: Mapping[str, PgType]) -> pd.DataFrame:
+    """The same as a frame in order of `open_time`, which is UTC; empty if there is no row."""
+    found = unpack(row or [None] * len(columns), columns)
+    order = np.argsort(found["open_time"], kind="stable")
+    ordered = {name: values[order] for name, values in found.items()}
+    times = pd.DatetimeIndex(ordered["open_time"]).tz_localize("UTC")
+    return pd.DataFrame({**ordered, "open_time": times})

@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, pairwise
 
-import numpy as np
 import pandas as pd
 from psycopg import sql
 
@@ -216,10 +215,9 @@ def read_rates(connection: Connection, quotes: Collection[str], windows: Sequenc
     found = [pd.DataFrame({"quote": [], "open_time": pd.DatetimeIndex([], tz="UTC"), "usd": []})]
     for quote in sorted(set(quotes) - {"USD"}):
         row = connection.execute(query, [quote, *moments], binary=True).fetchone()
-        columns = packed.unpack(row or (None, None), kinds)
-        order = np.argsort(columns["open_time"], kind="stable")
-        times = pd.DatetimeIndex(columns["open_time"][order]).tz_localize("UTC")
-        found.append(pd.DataFrame({"quote": quote, "open_time": times, "usd": columns["usd"][order]}))
+        rates = packed.frame(row, kinds)
+        rates.insert(0, "quote", quote)
+        found.append(rates)
     return found[-1] if len(found) < 3 else pd.concat(found[1:], ignore_index=True)
 
 
