@@ -216,9 +216,13 @@ class Catalog(_Entry):
                 raise _LocatedError(("strategies", "symbols"), f"{symbol} is listed twice: remove one")
         return self
 
-    def live_markets(self, base: str | None = None) -> tuple[Market, ...]:
-        """Markets that still trade, in the file's order; of one base if given."""
-        return tuple(m for m in self.markets if m.retired is None and base in (None, m.base))
+    def live_markets(self) -> tuple[Market, ...]:
+        """Markets that still trade, in the file's order."""
+        return tuple(market for market in self.markets if market.retired is None)
+
+    def markets_of(self, base: str) -> tuple[Market, ...]:
+        """An instrument's markets, the retired ones too, in the file's order."""
+        return tuple(market for market in self.markets if market.base == base)
 
     def time_of(self, now: datetime) -> datetime:
         """The time to judge lags by: now, or the end of a recording."""

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         """Where the daily backups are."""
         return self.backup_dir or self.home / "backups"
 
+    @property
+    def listings_folder(self) -> Path:
+        """Where ticks keep the exchanges' listings, and all processes their bans."""
+        return self.home / "cache" / "listings"
+
     def exchange_host(self, exchange: str) -> str | None:
         """Base address that replaces an exchange's own; None on live."""
         return f"{str(self.exchange_url).rstrip('/')}/{exchange}" if self.exchange_url else None

@@ -54,8 +54,9 @@ def test_reads_what_the_file_says(tmp_path: Path) -> None:
         "USD",
     )
     assert ftx.retired == date(2022, 11, 12)
-    assert catalog.live_markets() == catalog.live_markets("BTC") == (kraken,)
-    assert catalog.live_markets("ETH") == ()
+    assert catalog.live_markets() == (kraken,)
+    assert catalog.markets_of("BTC") == (kraken, ftx)
+    assert catalog.markets_of("ETH") == ()
     assert [catalog.kline_key(kline) for kline in catalog.klines] == ["btcusdt_5m", "btcusdt_1h"]
     assert catalog.instruments["BTC"].row_size == 10
     assert catalog.strategies is not None
@@ -277,10 +278,10 @@ def test_shipped_file_holds_the_first_eleven_markets() -> None:
 
 def test_shipped_file_holds_more_venues_and_ether() -> None:
     catalog = load_catalog(SHIPPED)
-    assert {market.exchange for market in catalog.live_markets("BTC")} >= {
+    assert {market.exchange for market in catalog.markets_of("BTC")} >= {
         *("kraken", "okx", "bybit", "bitstamp", "bitfinex", "kucoin"),
     }
-    assert len(catalog.live_markets("ETH")) >= 2
+    assert len(catalog.markets_of("ETH")) >= 2
     assert catalog.recording is None
 
 

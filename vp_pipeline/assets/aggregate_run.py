@@ -97,7 +97,7 @@ def _recompute(connection: Connection, catalog: Catalog, base: str, window: Wind
 
 def _venues(connection: Connection, catalog: Catalog, base: str) -> list[Venue]:
     """All markets of the base, the retired with the day of their end."""
-    markets = [market for market in catalog.markets if market.base == base]
+    markets = catalog.markets_of(base)
     numbers = market_ids(connection, [(m.exchange, m.symbol) for m in markets])
     return [Venue(numbers[m.exchange, m.symbol], m.name, m.quote, _end(m.retired)) for m in markets]
 

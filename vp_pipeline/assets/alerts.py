@@ -59,10 +59,7 @@ def evaluate(
     from vp_pipeline.upkeep.databases import DAGSTER, OWN, addresses
 
     state = json.loads(cursor) if cursor else {"open": {}, "pending": []}
-    given = settings.dagster_database_url
-    urls = addresses(
-        settings.database_url.get_secret_value(), None if given is None else given.get_secret_value()
-    )
+    urls = addresses(settings.database_url.get_secret_value(), settings.dagster_database_url)
     wrong = incidents.of_dagster(urls[DAGSTER], settings.alert_warnings, jobs, checks)
     if settings.source != "replay":
         wrong |= incidents.of_minutes(urls[OWN], now, timedelta(minutes=settings.alert_stale_minutes))

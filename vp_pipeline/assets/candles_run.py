@@ -77,7 +77,7 @@ def _ask(
         plan = healing.plan(connection, numbers, window, clocks.now(settings), settings)
     wanted = {(m.exchange, m.symbol): plan[number] for number, m in numbers.items()}
     hosts = {market.exchange: settings.exchange_host(market.exchange) for market in markets}
-    cache = settings.home / "cache" / "listings"
+    cache = settings.listings_folder
     recorded = settings.source == "replay"
 
     async def ask() -> Mapping[spot.Market, Sequence[intake.Outcome]]:

@@ -188,7 +188,7 @@ class SpotHistory:
         left = {load.number: gathered(self._left(load), _page(load)) for load in loads}
         asked = [load for load in loads if left[load.number]]
         hosts = {load.market.exchange: self._settings.exchange_host(load.market.exchange) for load in asked}
-        cache = self._settings.home / "cache" / "listings"
+        cache = self._settings.listings_folder
         while asked:
             rounds = {
                 load.number: pieces(left[load.number], _page(load), ROUND, _MOST_PIECES) for load in asked

@@ -44,7 +44,7 @@ def recompute(database_url: str, settings: Settings, base: str, window: Window) 
 
 def quotes_of(connection: Connection, settings: Settings, base: str) -> dict[int, str]:
     """Quote currency of each market of the base, the retired ones too, by number."""
-    markets = [market for market in settings.catalog.markets if market.base == base]
+    markets = settings.catalog.markets_of(base)
     numbers = market_ids(connection, [(market.exchange, market.symbol) for market in markets])
     return {numbers[market.exchange, market.symbol]: market.quote for market in markets}
 

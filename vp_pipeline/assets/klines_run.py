@@ -95,7 +95,7 @@ def _ask(
         wanted = {
             key: _wanted(connection, settings, series, window, healing) for key, series in selected.items()
         }
-    host, cache = settings.exchange_host(EXCHANGE), settings.home / "cache" / "listings"
+    host, cache = settings.exchange_host(EXCHANGE), settings.listings_folder
     until = time.monotonic() + settings.heal_seconds
 
     def ask(key: AssetKey) -> list[Outcome]:

@@ -69,7 +69,7 @@ class DayInputs:
 
 def gather(connection: Connection, settings: Settings, base: str, day: Window) -> DayInputs:
     """Everything of the day, whose hours are in the store."""
-    markets = {(m.exchange, m.symbol): m for m in settings.catalog.markets if m.base == base}
+    markets = {(m.exchange, m.symbol): m for m in settings.catalog.markets_of(base)}
     ids = market_ids(connection, list(markets))
     by_number = {ids[name]: market for name, market in markets.items()}
     counted = profiles.profile(connection, base, day, by_number)

@@ -114,7 +114,4 @@ def _disk_result(free: int) -> AssetCheckResult:
 def _urls(settings: Settings) -> dict[str, str]:
     from vp_pipeline.upkeep.databases import addresses
 
-    given = settings.dagster_database_url
-    return addresses(
-        settings.database_url.get_secret_value(), None if given is None else given.get_secret_value()
-    )
+    return addresses(settings.database_url.get_secret_value(), settings.dagster_database_url)

@@ -35,5 +35,4 @@ def backup(out: Path | None) -> None:
 
 def databases(settings: PlaceSettings, url: str) -> dict[str, str]:
     """Addresses of both databases, in the order of a backup."""
-    given = settings.dagster_database_url
-    return addresses(url, None if given is None else given.get_secret_value())
+    return addresses(url, settings.dagster_database_url)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +94,7 @@ class Leads:
             symbols = [market.symbol for market in self._markets if market.exchange == exchange]
             host = self._settings.exchange_host(exchange)
             self._clients[exchange] = SpotClient(
-                exchange, symbols, host, cache_of(self._settings), ONCE, lists=False
+                exchange, symbols, host, self._settings.listings_folder, ONCE, lists=False
             )
         return self._clients[exchange]
 
@@ -115,8 +114,3 @@ class Leads:
         client = self._clients.pop(exchange, None)
         if client is not None:
             await client.__aexit__()
-
-
-def cache_of(settings: Settings) -> Path:
-    """Where ticks keep the listings, and all processes the bans."""
-    return settings.home / "cache" / "listings"

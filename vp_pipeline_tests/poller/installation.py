@@ -11,7 +11,6 @@ from pydantic import AnyHttpUrl, SecretStr
 
 from vp_pipeline.exchanges import spot
 from vp_pipeline.exchanges.patience import Patience
-from vp_pipeline.poller.leads import cache_of
 from vp_pipeline.sandbox.candles import MINUTE_MS
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.settings import Settings
@@ -68,7 +67,7 @@ class Installed:
         window = Window(self.end - 5 * MINUTE, self.end)
         hosts = {exchange: self.settings.exchange_host(exchange) for exchange, _ in markets}
         wanted = {(exchange, symbol): [window] for exchange, symbol in markets}
-        asyncio.run(spot.fetch_all(wanted, hosts, cache_of(self.settings), Patience(attempts=1)))
+        asyncio.run(spot.fetch_all(wanted, hosts, self.settings.listings_folder, Patience(attempts=1)))
 
     def stand_still(self, now: datetime) -> None:
         """Let it be this time at the exchanges."""

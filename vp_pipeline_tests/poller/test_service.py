@@ -11,7 +11,6 @@ import pytest
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.breaker import Breaker
 from vp_pipeline.exchanges.errors import FetchError
-from vp_pipeline.poller.leads import cache_of
 from vp_pipeline.poller.service import Poller
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.windows import MINUTE, Window, floor, to_ms
@@ -145,7 +144,7 @@ def test_a_ban_that_another_process_met_is_respected(here: Installed) -> None:
     async def work(poller: Poller) -> None:
         await poller.round()
         before = here.read("ETH")
-        other = Breaker(cache_of(here.settings), "binance", here.settings.exchange_host("binance"))
+        other = Breaker(here.settings.listings_folder, "binance", here.settings.exchange_host("binance"))
         banned = Answer(status=418, stay_away_until=here.now + timedelta(hours=1))
         other.failed(FetchError("binance BTC/USDT", "banned (HTTP 418)"), banned, 0)
         await poller.round()
@@ -160,7 +159,7 @@ def test_a_ban_that_another_process_met_is_respected(here: Installed) -> None:
 def test_no_exchange_is_asked_for_all_its_markets(here: Installed) -> None:
     rounds(here)
     assert here.read("ETH").trouble == "not known yet whether the exchange lists it: a tick asks"
-    assert not list(cache_of(here.settings).glob("*"))
+    assert not list(here.settings.listings_folder.glob("*"))
 
 
 def test_without_a_rate_no_price_is_made_up(here: Installed) -> None:
