@@ -4,7 +4,6 @@ Here belongs what is set aside and what is dropped again; the newest is kept as 
 name alone, and the others under their day.
 """
 
-import hashlib
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -44,7 +43,7 @@ def publish_version(
 def set_aside(connection: Connection, name: str, document: str, today: date, keep_days: int) -> None:
     """Make room for a document that replaces the newest of an earlier day, and drop versions too old."""
     newest = artifacts.find(connection, name)
-    if newest is None or newest.sha256 == _sha256(document):
+    if newest is None or newest.sha256 == artifacts.sha256_of(document, shared_part(document)):
         return
     made = newest.created_at.astimezone(UTC).date()
     if keep_days and made < today:
@@ -52,10 +51,3 @@ def set_aside(connection: Connection, name: str, document: str, today: date, kee
         connection.execute(_SET_ASIDE, [made.isoformat(), name])
     first = (today - timedelta(days=keep_days)).isoformat()
     connection.execute(_DROP_OLD, {"name": name, "first": first, "days": keep_days})
-
-
-def _sha256(document: str) -> str:
-    """Of the document as it is downloaded."""
-    shared = shared_part(document)
-    whole = document if shared is None else document.replace(shared.marker, shared.content)
-    return hashlib.sha256(whole.encode()).hexdigest()

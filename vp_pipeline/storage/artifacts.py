@@ -66,14 +66,13 @@ def put(
     Raises:
         ValueError: `include` is given but its marker does not stand in the document exactly once.
     """
-    whole, body, include_sha256 = document, document, None
+    body, include_sha256 = document, None
     if include is not None:
         if document.count(include.marker) != 1 or _PLACE in document:
             raise ValueError(f"artifact {name}: {include.marker} must stand in the document exactly once")
-        whole = document.replace(include.marker, include.content)
         body = document.replace(include.marker, _PLACE)
         include_sha256 = _put_include(connection, include.content.encode())
-    download = whole.encode()
+    download = _download(document, include)
     kept = [
         *(name, partition, media_type, gzip.compress(body.encode(), mtime=0), include_sha256),
         *(len(download), _sha256(download), run_id, datetime.now(UTC)),
@@ -83,6 +82,17 @@ def put(
     if artifact is None:
         raise ArtifactError(f"artifact {name} {partition}: deleted while it was being stored; store it again")
     return artifact
+
+
+def sha256_of(document: str, include: Include | None = None) -> str:
+    """The checksum that `put` would keep of the document: that of its download."""
+    return _sha256(_download(document, include))
+
+
+def _download(document: str, include: Include | None) -> bytes:
+    """The whole document, the shared part in its place."""
+    whole = document if include is None else document.replace(include.marker, include.content)
+    return whole.encode()
 
 
 def _put_include(connection: Connection, content: bytes) -> str:

@@ -34,6 +34,7 @@ def test_the_download_is_the_whole_document(connection: Connection) -> None:
     whole = PAGE.replace(PLOTLY.marker, PLOTLY.content).encode()
     assert artifacts.content(connection, "btc_profile", "2026-03-01") == whole
     assert kept.size == len(whole)
+    assert kept.sha256 == artifacts.sha256_of(PAGE, PLOTLY) != artifacts.sha256_of(PAGE)
     assert kept.media_type == "text/html; charset=utf-8"
     assert (kept.name, kept.partition, kept.run_id) == ("btc_profile", "2026-03-01", "run-1")
     assert before <= kept.created_at <= datetime.now(UTC)
