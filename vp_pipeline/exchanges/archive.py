@@ -6,20 +6,23 @@ Here belong asking, limits and retries; what is accepted as a file is in `archiv
 import asyncio
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 import pandas as pd
 
 from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.archive_file import ArchiveFile, BadArchiveError, read
-from vp_pipeline.exchanges.errors import LONGEST_WAIT, FetchError
+from vp_pipeline.exchanges.errors import FetchError, by_status, heeding
 from vp_pipeline.exchanges.patience import Patience
 
 LIVE = "https://data.binance.vision"
 HOST = "binance_archive"
 """The name under which a sandbox stands in for the archive."""
+
+T = TypeVar("T")
 
 PATIENCE = Patience(attempts=3, timeout_seconds=120.0)
 _LARGEST_FILE = 32 * 1024 * 1024
@@ -62,13 +65,7 @@ class ArchiveClient:
         Raises:
             FetchError: the archive could not be asked, or answered with something else.
         """
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return await self._checksum(file)
-            except FetchError as error:
-                await self._pause(error, attempt)
+        return await self._patiently(lambda: self._checksum(file))
 
     async def fetch(self, file: ArchiveFile) -> Archived | None:
         """A file, parsed only after its bytes have the published checksum; None if there is none (yet).
@@ -76,20 +73,20 @@ class ArchiveClient:
         Raises:
             FetchError: the archive could not be asked, or the file is not what it should be.
         """
+        return await self._patiently(lambda: self._fetch(file))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What is asked for, asked again after pauses as long as that may help."""
         attempt = 0
         while True:
             attempt += 1
             try:
-                return await self._fetch(file)
+                return await ask()
             except FetchError as error:
-                await self._pause(error, attempt)
-
-    async def _pause(self, error: FetchError, attempt: int) -> None:
-        """Wait until the next attempt, or give up with the error."""
-        pause = self._patience.after(error, attempt)
-        if pause is None:
-            raise error
-        await asyncio.sleep(pause)
+                pause = self._patience.after(error, attempt)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
 
     async def _fetch(self, file: ArchiveFile) -> Archived | None:
         body = asyncio.create_task(self._get(file, file.path, _LARGEST_FILE))
@@ -151,19 +148,10 @@ def _market(file: ArchiveFile) -> str:
 
 def _refused(market: str, path: str, answer: Answer) -> FetchError:
     """What a status other than found and not found means."""
-    status = answer.status or 0
-    wait = None
-    if answer.stay_away_until is not None:
-        wait = (answer.stay_away_until - answer.now).total_seconds()
-    if status in (403, 451):
-        return FetchError(
-            market,
-            "the archive refuses this address (geoblock or firewall): use another network"
-            f" (HTTP {status} for {path})",
-        )
-    if status in (408, 429) or status >= 500:
-        if wait is not None and wait > LONGEST_WAIT.total_seconds():
-            until = f"{answer.stay_away_until:%Y-%m-%d %H:%M:%S} UTC"
-            return FetchError(market, f"the archive wants no request before {until} (HTTP {status})")
-        return FetchError(market, f"the archive has an error (HTTP {status} for {path})", True, wait)
-    return FetchError(market, f"the archive refused the request (HTTP {status} for {path})")
+    failure = by_status(market, answer, "the archive")
+    if failure is None:
+        status = answer.status or 0
+        passing = status == 408 or status >= 500
+        what = "has an error" if passing else "refused the request"
+        failure = FetchError(market, f"the archive {what} (HTTP {status} for {path})", passing)
+    return heeding(failure, answer)

@@ -38,11 +38,11 @@ class FetchError(Exception):
 def from_ccxt(market: str, error: Exception, answer: Answer) -> FetchError:
     """The same failure, said plainly; of errors not ccxt's own, those its parsers stumble with."""
     detail = _short(error)
-    failure = _by_status(market, answer)
+    failure = by_status(market, answer)
     if failure is None:
         reason, retryable = _ccxt_reason(error, detail, answer)
         failure = FetchError(market, reason, retryable, crowded=isinstance(error, ccxt.DDoSProtection))
-    return _heeding(failure, answer)
+    return heeding(failure, answer)
 
 
 def _ccxt_reason(error: Exception, detail: str, answer: Answer) -> tuple[str, bool]:
@@ -77,10 +77,10 @@ def _ccxt_reason(error: Exception, detail: str, answer: Answer) -> tuple[str, bo
 
 def from_futures(market: str, error: Exception, answer: Answer) -> FetchError:
     """A failure of the futures connector, which lets its HTTP library's exceptions through."""
-    failure = _by_status(market, answer)
+    failure = by_status(market, answer)
     if failure is None:
         failure = FetchError(market, *_futures_reason(error, answer))
-    return _heeding(failure, answer)
+    return heeding(failure, answer)
 
 
 def _futures_reason(error: Exception, answer: Answer) -> tuple[str, bool]:
@@ -105,31 +105,27 @@ def _futures_reason(error: Exception, answer: Answer) -> tuple[str, bool]:
             return f"the answer is not candles ({_short(error)})", True
 
 
-def _by_status(market: str, answer: Answer) -> FetchError | None:
-    """What a status means whatever the body says; None for the others."""
+def by_status(market: str, answer: Answer, who: str = "the exchange") -> FetchError | None:
+    """What a status of `who` means whatever the body says; None for the others."""
     match answer.status:
         case 403 | 451:
             return FetchError(
                 market,
-                "the exchange refuses this address (geoblock or firewall): use another network"
+                f"{who} refuses this address (geoblock or firewall): use another network"
                 f" (HTTP {answer.status})",
             )
         case 418:
             until = answer.stay_away_until
             end = f"until {until:%Y-%m-%d %H:%M:%S} UTC" if until else "and does not say until when"
-            return FetchError(
-                market, f"the exchange has banned this address {end}: ask it less often (HTTP 418)"
-            )
+            return FetchError(market, f"{who} has banned this address {end}: ask it less often (HTTP 418)")
         case 429:
-            return FetchError(
-                market, "the exchange limits our requests (HTTP 429)", retryable=True, crowded=True
-            )
+            return FetchError(market, f"{who} limits our requests (HTTP 429)", retryable=True, crowded=True)
         case _:
             return None
 
 
-def _heeding(failure: FetchError, answer: Answer) -> FetchError:
-    """The failure with the exchange's wish to be left alone, terminal if that is for long."""
+def heeding(failure: FetchError, answer: Answer) -> FetchError:
+    """The failure with the other side's wish to be left alone, terminal if that is for long."""
     wait = answer.stay_away
     if not failure.retryable or wait is None or answer.stay_away_until is None:
         return failure

@@ -226,6 +226,28 @@ def test_a_body_without_end_and_a_redirect_are_refused() -> None:
     assert "HTTP 302" in str(served(elsewhere))
 
 
+@pytest.mark.parametrize(
+    ("status", "wish", "wait"),
+    [
+        (503, "5", 5.0),
+        (429, "5", 5.0),
+        # A moment that has passed, and one to come.
+        (503, "Fri, 01 Mar 2024 11:59:00 GMT", 0.0),
+        (503, "Fri, 01 Mar 2024 12:00:20 GMT", 20.0),
+        (503, "soon", None),
+    ],
+)
+def test_the_archive_is_left_alone_as_long_as_it_wants(status: int, wish: str, wait: float | None) -> None:
+    async def busy(_: web.Request) -> web.StreamResponse:
+        return web.Response(
+            status=status, headers={"Date": "Fri, 01 Mar 2024 12:00:00 GMT", "Retry-After": wish}
+        )
+
+    failure = served(busy)
+    assert failure.retryable
+    assert failure.wait_seconds == wait
+
+
 def test_a_file_with_its_checksum_is_still_not_believed() -> None:
     content = zipped(("../evil.csv", "x"))
 
