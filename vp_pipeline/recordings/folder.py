@@ -13,28 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from vp_pipeline.recordings.candle_file import RecordingError, read_candles
+from vp_pipeline.recordings.intervals import INTERVALS_MS, MINUTE_MS
 
 __all__ = ["KlineSeries", "Recording", "RecordingError", "SpotFile", "SpotSeries", "scan", "spot_files"]
 
-MINUTE_MS = 60_000
-# The intervals of USD-M klines, in milliseconds.
-_INTERVALS_MS = {
-    "1m": MINUTE_MS,
-    "3m": 3 * MINUTE_MS,
-    "5m": 5 * MINUTE_MS,
-    "15m": 15 * MINUTE_MS,
-    "30m": 30 * MINUTE_MS,
-    "1h": 60 * MINUTE_MS,
-    "2h": 120 * MINUTE_MS,
-    "4h": 240 * MINUTE_MS,
-    "6h": 360 * MINUTE_MS,
-    "12h": 720 * MINUTE_MS,
-    "1d": 1440 * MINUTE_MS,
-}
 _SPOT = "spot"
 _SPOT_FOLDER = re.compile(r"minute.*")
 _DAILY_FOLDER = re.compile(r"daily.*")
-_USDM_FOLDER = re.compile(rf"usdm_({'|'.join(_INTERVALS_MS)})(?![0-9a-zA-Z]).*")
+_USDM_FOLDER = re.compile(rf"usdm_({'|'.join(INTERVALS_MS)})(?![0-9a-zA-Z]).*")
 _SPOT_FILE = re.compile(r"(?P<exchange>[a-z0-9]+)_(?P<base>[A-Z0-9]+)-(?P<quote>[A-Z0-9]+)\.csv(\.gz)?")
 _KLINE_FILE = re.compile(r"(?P<symbol>[A-Z0-9]+)\.csv(\.gz)?")
 _ALIASES = {"coinbase": "coinbaseexchange"}
@@ -201,7 +187,7 @@ def _klines(file: Path, interval: str) -> KlineSeries | None:
     quote = next((quote for quote in _FUTURES_QUOTES if symbol.endswith(quote) and symbol != quote), None)
     if quote is None:
         raise RecordingError(file, f"the symbol must end in its quote, one of {', '.join(_FUTURES_QUOTES)}")
-    frame = read_candles(file, _INTERVALS_MS[interval])
+    frame = read_candles(file, INTERVALS_MS[interval])
     return KlineSeries(symbol, symbol.removesuffix(quote), quote, interval, file, frame)
 
 
@@ -221,4 +207,4 @@ def _start(frame: pd.DataFrame) -> datetime:
 
 def _end(frame: pd.DataFrame, interval: str) -> datetime:
     last: datetime = frame["open_time"].iloc[-1].to_pydatetime()
-    return last + timedelta(milliseconds=_INTERVALS_MS[interval])
+    return last + timedelta(milliseconds=INTERVALS_MS[interval])

@@ -10,22 +10,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vp_pipeline.recordings.intervals import INTERVALS_MS
+
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
-STEPS_MS: dict[str, int] = {
-    "1m": MINUTE_MS,
-    "3m": 3 * MINUTE_MS,
-    "5m": 5 * MINUTE_MS,
-    "15m": 15 * MINUTE_MS,
-    "30m": 30 * MINUTE_MS,
-    "1h": 60 * MINUTE_MS,
-    "2h": 120 * MINUTE_MS,
-    "4h": 240 * MINUTE_MS,
-    "6h": 360 * MINUTE_MS,
-    "12h": 720 * MINUTE_MS,
-    "1d": DAY_MS,
-}
-"""Candle lengths in milliseconds; each divides a day."""
+STEPS_MS = INTERVALS_MS
+"""Candle lengths in milliseconds by name; each divides a day."""
 
 FUTURES = "binanceusdm"
 """Name of the USD-M futures venue among the exchanges (ccxt's id for it)."""

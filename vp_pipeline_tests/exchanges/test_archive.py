@@ -5,13 +5,14 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 from aiohttp import web
 
+from vp_pipeline.catalog import INTERVAL_MINUTES
 from vp_pipeline.exchanges import archive_file
 from vp_pipeline.exchanges.archive import ArchiveClient
 from vp_pipeline.exchanges.archive_file import ArchiveFile, BadArchiveError, month_of, read
@@ -116,6 +117,13 @@ def test_a_passing_fault_is_overcome(source: GeneratedSource) -> None:
                 assert await client.fetch(FIRST_OF_MARCH) is not None
 
     run(source, work)
+
+
+def test_the_archive_is_asked_for_every_interval_of_a_markets_file() -> None:
+    assert {name: timedelta(minutes=count) for name, count in INTERVAL_MINUTES.items()} == archive_file.BARS
+    assert {name: bar / timedelta(milliseconds=1) for name, bar in archive_file.BARS.items()}.items() <= (
+        STEPS_MS.items()
+    )
 
 
 def minutes(count: int = 3, first: int = to_ms(MARCH.start), scale: int = 1) -> list[str]:

@@ -29,7 +29,8 @@ from vp_pipeline.own_data.prices_file import read_closes
 from vp_pipeline.own_data.returns_file import read_returns
 from vp_pipeline.own_data.trade_file import read_trades
 from vp_pipeline.recordings.candle_file import RecordingError, read_candles
-from vp_pipeline.recordings.folder import MINUTE_MS, scan
+from vp_pipeline.recordings.folder import scan
+from vp_pipeline.recordings.intervals import MINUTE_MS
 from vp_pipeline.settings import SettingsError, load_settings
 from vp_pipeline_tests.fuzz.mutate import spoiled
 
