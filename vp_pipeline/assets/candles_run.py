@@ -13,9 +13,7 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
-    Failure,
     MaterializeResult,
-    MetadataValue,
     PartitionsDefinition,
 )
 from rich.console import Console
@@ -24,6 +22,7 @@ from rich.table import Table as TextTable
 from vp_pipeline.assets import checks, clocks, healing, intake
 from vp_pipeline.assets.candles import COVERAGE_KEY, candles_key
 from vp_pipeline.assets.intake import Answers
+from vp_pipeline.assets.outcomes import tell_outcome
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges import pace, spot
@@ -128,11 +127,7 @@ def _explain(
     stored: Mapping[int, Stored],
     window: Window,
 ) -> None:
-    """One log message with a line a market; a failure if no market at all could be fetched.
-
-    Raises:
-        Failure: all markets failed.
-    """
+    """One log message with a line a market; a failure if no market at all could be fetched."""
     names = ("market", "rows", "none", "unknown", "lost", "new", "revised", "healed", "why")
     table = TextTable(*names, box=None)
     own = told[(told["hour"] >= window.start) & (told["hour"] < window.end)]
@@ -147,12 +142,12 @@ def _explain(
     console = Console(width=220, color_system=None)
     with console.capture() as capture:
         console.print(table)
-    failed = {a.market.name: a.failure.reason for a in asked.values() if a.failure is not None}
-    log = context.log.warning if failed else context.log.info
-    log(f"{len(asked) - len(failed)} of {len(asked)} markets fetched\n{capture.get()}")
-    if failed and len(failed) == len(asked):
-        raise Failure(
-            "No market could be fetched. See the reason of each; `vp doctor` names what is reachable.",
-            metadata={name: MetadataValue.text(reason) for name, reason in failed.items()},
-            allow_retries=True,
-        )
+    tell_outcome(
+        context,
+        "markets fetched",
+        capture.get(),
+        count=len(asked),
+        failed={one.market.name: one.failure.reason for one in asked.values() if one.failure is not None},
+        if_none="No market could be fetched. See the reason of each; `vp doctor` names what is reachable.",
+        again=True,
+    )

@@ -1,13 +1,11 @@
 """History in months: minutes of spot markets, bars of perpetuals, and the aggregate of what came.
 
-Here belongs what Dagster is told; where candles come from is in `history_spot` and `history_klines`. A replay
-has no history: its recording is loaded whole by its own hours. One step loads all markets of a month, and a
-market of which something stays unknown leaves no event, only an observation with the reason.
+Here belongs which assets there are; what a run does is in `history_run`. A replay has no history: its
+recording is loaded whole by its own hours. One step loads all markets of a month, and a market of which
+something stays unknown leaves no event, only an observation with the reason.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from dagster import (
     AssetExecutionContext,
@@ -17,27 +15,17 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
-    Failure,
     MaterializeResult,
-    MetadataValue,
     MonthlyPartitionsDefinition,
     ResourceParam,
     multi_asset,
 )
 
 from vp_pipeline.assets.keys import MONTH_FORMAT
-from vp_pipeline.assets.partitions import window_of
 from vp_pipeline.catalog import Klines, Market
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import stale
-from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.io_manager import PostgresIOManager, stored_as
 from vp_pipeline.storage.tables import AGGREGATE, KLINE, MARKET_CANDLE
-from vp_pipeline.windows import DAY, HOUR, Window, ceil, union
-
-if TYPE_CHECKING:
-    from vp_pipeline.assets.history_klines import LoadedBars
-    from vp_pipeline.assets.history_spot import Loaded, SpotHistory
 
 GROUP = "history"
 COVERAGE_KEY = AssetKey([GROUP, "coverage"])
@@ -45,7 +33,6 @@ COVERAGE_KEY = AssetKey([GROUP, "coverage"])
 _MONTH_A_RUN = BackfillPolicy.multi_run(1)
 
 Event = AssetMaterialization | AssetObservation
-Results = Iterator[Event | MaterializeResult[None]]
 
 
 def market_key(market: Market) -> AssetKey:
@@ -118,87 +105,12 @@ def _build_spot(settings: Settings) -> AssetsDefinition:
     )
     def history_minutes(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
-    ) -> Results:
-        from vp_pipeline.assets.history_spot import SpotHistory
+    ) -> Iterator[Event | MaterializeResult[None]]:
+        from vp_pipeline.assets import history_run
 
-        month = window_of(context)
-        chosen = [market for key, market in markets.items() if key in context.selected_asset_keys]
-        history = SpotHistory(settings, postgres.database_url)
-        loads = history.load(chosen, month)
-        for load in loads:
-            yield _market_event(load, month)
-        _name_strangers(context, history)
-        _explain(context, loads)
-        if COVERAGE_KEY in context.selected_asset_keys:
-            totals = {
-                name: sum(getattr(load, name) for load in loads)
-                for name in ("got", "empty", "unknown", "unfetchable")
-            }
-            yield MaterializeResult(asset_key=COVERAGE_KEY, metadata={**totals, "markets": len(loads)})
+        yield from history_run.load_minutes(context, settings, postgres.database_url, markets)
 
     return history_minutes
-
-
-def _name_strangers(context: AssetExecutionContext, history: "SpotHistory") -> None:
-    """Say of files of markets that nobody keeps that they are not loaded."""
-    from vp_pipeline.recordings.folder import RecordingError
-
-    try:
-        names = [f"{file.path}: {file.exchange} {file.base}/{file.quote}" for file in history.strangers()]
-    except RecordingError:
-        return  # the problem of every market, told with them
-    if names:
-        context.log.warning("not in the markets file, so not loaded:\n" + "\n".join(names))
-
-
-def _market_event(load: "Loaded", month: Window) -> Event:
-    metadata: dict[str, int | str] = {
-        "rows": load.got,
-        "new": load.new,
-        "revised": load.revised,
-        "exchange_empty": load.empty,
-        "unfetchable": load.unfetchable,
-        "unknown": load.unknown,
-    }
-    if load.rows_from:
-        metadata["sources"] = ", ".join(f"{source} {rows}" for source, rows in load.rows_from.items())
-    if load.reasons:
-        metadata["reasons"] = "; ".join(load.reasons)
-    if load.problems:
-        metadata["problems"] = "; ".join(load.problems)
-    kind = AssetObservation if load.unknown else AssetMaterialization
-    return kind(market_key(load.market), partition=month.start.strftime(MONTH_FORMAT), metadata=metadata)
-
-
-def _explain(context: AssetExecutionContext, loads: Sequence["Loaded"]) -> None:
-    """One log message with a line a market; a failure if no market came to an end.
-
-    Raises:
-        Failure: of every market something stays unknown.
-    """
-    from rich.console import Console
-    from rich.table import Table as TextTable
-
-    table = TextTable("market", "rows", "new", "revised", "empty", "unfetchable", "unknown", "why", box=None)
-    for load in loads:
-        why = "; ".join([*load.problems, *load.reasons])
-        numbers = (load.got, load.new, load.revised, load.empty, load.unfetchable, load.unknown)
-        table.add_row(load.market.name, *map(str, numbers), why)
-    console = Console(width=240, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
-    open_ends = [load for load in loads if load.unknown]
-    log = context.log.warning if open_ends or any(load.problems for load in loads) else context.log.info
-    log(f"{len(loads) - len(open_ends)} of {len(loads)} markets loaded\n{capture.get()}")
-    if open_ends and len(open_ends) == len(loads):
-        raise Failure(
-            "No market could be loaded whole. See the reason of each; another run goes on from here.",
-            metadata={
-                load.market.name: MetadataValue.text("; ".join([*load.problems, *load.reasons]))
-                for load in open_ends
-            },
-            allow_retries=False,
-        )
 
 
 def _build_bars(settings: Settings) -> AssetsDefinition:
@@ -225,42 +137,11 @@ def _build_bars(settings: Settings) -> AssetsDefinition:
     def history_bars(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[Event]:
-        from vp_pipeline.assets.history_klines import load_bars
+        from vp_pipeline.assets import history_run
 
-        month = window_of(context)
-        chosen = [series for key, series in series_of.items() if key in context.selected_asset_keys]
-        loads = load_bars(settings, postgres.database_url, chosen, month)
-        for load in loads:
-            yield _bars_event(settings, load, month)
-        failed = [load for load in loads if load.problems]
-        lines = [f"{load.series.symbol}: {load.stored} bars, {load.new} new" for load in loads]
-        lines += [problem for load in failed for problem in load.problems]
-        log = context.log.warning if failed else context.log.info
-        log(f"{len(loads) - len(failed)} of {len(loads)} series loaded\n" + "\n".join(lines))
-        if failed and len(failed) == len(loads):
-            raise Failure(
-                "No series could be loaded. See the reason of each; another run goes on from here.",
-                metadata={
-                    load.series.symbol: MetadataValue.text("; ".join(load.problems)) for load in failed
-                },
-                allow_retries=False,
-            )
+        yield from history_run.load_series(context, settings, postgres.database_url, series_of)
 
     return history_bars
-
-
-def _bars_event(settings: Settings, load: "LoadedBars", month: Window) -> Event:
-    metadata: dict[str, int | str] = {
-        "rows": load.stored,
-        "new": load.new,
-        "revised": load.revised,
-        "bars_missing": load.missing,
-    }
-    if load.problems:
-        metadata["problems"] = "; ".join(load.problems)
-    kind = AssetObservation if load.problems else AssetMaterialization
-    key = bars_key(settings, load.series)
-    return kind(key, partition=month.start.strftime(MONTH_FORMAT), metadata=metadata)
 
 
 def _build_aggregate(settings: Settings) -> AssetsDefinition:
@@ -289,44 +170,8 @@ def _build_aggregate(settings: Settings) -> AssetsDefinition:
     def history_aggregate(
         context: AssetExecutionContext, postgres: ResourceParam[PostgresIOManager]
     ) -> Iterator[AssetMaterialization]:
-        from vp_pipeline.assets.aggregate_run import recompute
+        from vp_pipeline.assets import history_run
 
-        month = window_of(context)
-        for key, base in bases.items():
-            if key not in context.selected_asset_keys:
-                continue
-            with transaction(postgres.database_url) as connection:
-                hours = [hour for hour in stale.pending(connection, stale.AGGREGATE, base) if hour in month]
-            # A venue is judged by the day before: a changed candle matters a day longer.
-            touched = union(Window(hour, hour + HOUR + DAY) for hour in hours)
-            changed = [
-                hour
-                for window in touched
-                for hour in recompute(postgres.database_url, settings, base, _past(window))
-            ]
-            yield AssetMaterialization(
-                key,
-                partition=month.start.strftime(MONTH_FORMAT),
-                metadata={"hours_with_new_candles": len(hours), "changed_hours": len(changed)},
-            )
-        # When all are made: the rates that one instrument gives count for the others.
-        for base in bases.values():
-            _make_profiles(settings, postgres.database_url, base, month)
+        yield from history_run.make_aggregates(context, settings, postgres.database_url, bases)
 
     return history_aggregate
-
-
-def _make_profiles(settings: Settings, database_url: str, base: str, month: Window) -> None:
-    """Volume by price of the hours up to a day after the month that what came has changed."""
-    from vp_pipeline.assets.hour_profiles_run import recompute
-
-    known = Window(month.start, month.end + DAY)
-    with transaction(database_url) as connection:
-        hours = [hour for hour in stale.pending(connection, stale.PROFILE_HOURS, base) if hour in known]
-    for window in union(Window(hour, hour + HOUR) for hour in hours):
-        recompute(database_url, settings, base, window)
-
-
-def _past(window: Window) -> Window:
-    """The hours of the window that have begun."""
-    return Window(window.start, max(window.start, min(window.end, ceil(datetime.now(UTC), HOUR))))

@@ -14,12 +14,11 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
-    Failure,
-    MetadataValue,
     PartitionsDefinition,
 )
 
 from vp_pipeline.assets import clocks
+from vp_pipeline.assets.outcomes import tell_outcome
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.catalog import INTERVAL_MINUTES, Interval, Klines
 from vp_pipeline.exchanges.errors import FetchError
@@ -72,14 +71,15 @@ def run(
         if not answers:
             failed[series.symbol] = errors[0]
         lines += [f"{series.symbol}: {bars} bars, and {again} where some were missing", *errors]
-    log = context.log.warning if failed else context.log.info
-    log(f"{len(selected) - len(failed)} of {len(selected)} series fetched\n" + "\n".join(lines))
-    if len(failed) == len(selected):
-        raise Failure(
-            "No series could be fetched. See the reason of each.",
-            metadata={symbol: MetadataValue.text(reason) for symbol, reason in failed.items()},
-            allow_retries=True,
-        )
+    tell_outcome(
+        context,
+        "series fetched",
+        "\n".join(lines),
+        count=len(selected),
+        failed=failed,
+        if_none="No series could be fetched. See the reason of each.",
+        again=True,
+    )
 
 
 def _bar(interval: Interval) -> timedelta:

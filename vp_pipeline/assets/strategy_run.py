@@ -1,24 +1,32 @@
 """All strategies on one history: weights, results, figures, and the test for looking ahead.
 
-Here belongs what the asset `strategies` computes and the rows it stores; fetching and publishing are for
-`strategies`, each figure is defined in `analytics`.
+Here belongs what a run of `strategies` computes, stores and publishes; each figure is defined in `analytics`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from dagster import AssetCheckResult, AssetCheckSeverity, AssetExecutionContext, Failure, Output
 
 from vp_pipeline.analytics.assessment import Assessment, assess
 from vp_pipeline.analytics.backtest import Backtest, backtest
+from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.history import FIELDS, History
 from vp_pipeline.analytics.look_ahead import LookAhead, look_ahead
 from vp_pipeline.analytics.sharpe_significance import Trials
 from vp_pipeline.analytics.strategy import Strategy
-from vp_pipeline.catalog import Strategies
+from vp_pipeline.assets.artifacts import links, publish
+from vp_pipeline.assets.strategies import STRATEGIES_KEY, check_name
+from vp_pipeline.catalog import Strategies as Chosen
+from vp_pipeline.figures.league import league_page
+from vp_pipeline.settings import Settings
+from vp_pipeline.storage import artifacts
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import STRATEGY_NET, STRATEGY_RETURN, STRATEGY_SUMMARY, STRATEGY_WEIGHT
 
+CSV = "text/csv; charset=utf-8"
 LOOK_DAYS = 150
 """Days, at random, on which each strategy is tested for looking ahead; the same ones at every run."""
 
@@ -39,6 +47,30 @@ class Result:
         return self.strategy.looks_ahead or self.looked.found
 
 
+def run(
+    context: AssetExecutionContext,
+    settings: Settings,
+    chosen: Chosen,
+    known: Mapping[str, Strategy],
+    returns: pd.DataFrame,
+) -> Iterator[Output[dict[str, pd.DataFrame]] | AssetCheckResult]:
+    """The frames of all strategies on these rows of `daily_return`, and a check of each.
+
+    Raises:
+        Failure: there are too few days, or a strategy or its parameters cannot be used.
+    """
+    try:
+        results = results_of(history_of_rows(returns), known, chosen)
+    except NotEnoughData as error:
+        raise Failure(f"{error}: start the history of [strategies] earlier.") from error
+    except ValueError as error:
+        raise Failure(f"{error}. Correct the strategy or its parameters.") from error
+    frames = frames_of(results)
+    yield Output(frames, metadata=_published(context, settings, frames))
+    for name, one in results.items():
+        yield _check(name, one)
+
+
 def history_of_rows(daily: pd.DataFrame) -> History:
     """The history in the rows of `daily_return`; where a recording lacks bars, of returns alone."""
     returns = daily.pivot(index="day", columns="symbol", values="return")
@@ -48,7 +80,7 @@ def history_of_rows(daily: pd.DataFrame) -> History:
     return History.of_bars(returns, bars)
 
 
-def run(history: History, variants: Mapping[str, Strategy], chosen: Strategies) -> dict[str, Result]:
+def results_of(history: History, variants: Mapping[str, Strategy], chosen: Chosen) -> dict[str, Result]:
     """Every variant's result; the Sharpe ratios of all are those that were tried.
 
     Raises:
@@ -93,7 +125,7 @@ def look_ahead_said(strategy: Strategy, days: int) -> str:
     return "It does not look ahead: no weight changed when the days to come did."
 
 
-def frames(results: Mapping[str, Result]) -> dict[str, pd.DataFrame]:
+def frames_of(results: Mapping[str, Result]) -> dict[str, pd.DataFrame]:
     """The rows of the four tables."""
     earned, kept, held = [], [], []
     for name, one in results.items():
@@ -162,3 +194,53 @@ def _backtest(name: str, strategy: Strategy, history: History, costs: Mapping[st
         return backtest(strategy.weights(history), history.returns, costs)
     except ValueError as error:
         raise ValueError(f"strategy {name}: {error}") from error
+
+
+def _check(name: str, one: Result) -> AssetCheckResult:
+    """Fails what peeks: as an error, or as a warning where the strategy says so of itself."""
+    peeks = one.looked.found
+    return AssetCheckResult(
+        check_name=check_name(name),
+        passed=not peeks,
+        severity=AssetCheckSeverity.WARN if one.strategy.looks_ahead else AssetCheckSeverity.ERROR,
+        description=look_ahead_said(one.strategy, len(one.looked.days)),
+        metadata={
+            "days_that_looked_ahead": len(one.looked.days),
+            "days_tested": one.looked.tested,
+            "days": one.looked.rows,
+            **({"first": str(one.looked.days[0])[:10]} if peeks else {}),
+        },
+    )
+
+
+def _published(
+    context: AssetExecutionContext, settings: Settings, frames: Mapping[str, pd.DataFrame]
+) -> dict[str, Any]:
+    """Keeps the league table and the CSV files; metadata that link to them."""
+    summary = frames[STRATEGY_SUMMARY.name]
+    wide = {
+        column: frame.pivot(index="day", columns="strategy", values=column)[list(summary["strategy"])]
+        for column, frame in (("return", frames[STRATEGY_RETURN.name]), ("net", frames[STRATEGY_NET.name]))
+    }
+    page = league_page(summary, wide["net"], settings.label)
+    weights = frames[STRATEGY_WEIGHT.name][["day", "strategy", "symbol", "weight"]]
+    files = {
+        "strategies/returns_gross": wide["return"].rename_axis("date").reset_index(),
+        "strategies/returns_net": wide["net"].rename_axis("date").reset_index(),
+        "strategies/weights": weights.rename(columns={"day": "date"}),
+        "strategies/league_table": summary,
+    }
+    metadata = publish(context, settings, STRATEGIES_KEY, page)
+    with transaction(settings.database_url.get_secret_value()) as connection:
+        for name, frame in files.items():
+            # As in `vp export`: data that are not the market's say so in every row.
+            said = frame if settings.label is None else frame.assign(source=settings.label)
+            text = said.to_csv(index=False)
+            kept = artifacts.put(connection, name, "", text, context.run.run_id, media_type=CSV)
+            metadata[name.partition("/")[2]] = links(settings, kept)["download"]
+    best = summary.loc[~summary["looks_ahead"]].sort_values("dsr", ascending=False)
+    return {
+        **metadata,
+        "variants_tried": int(summary["trials"].iloc[0]),
+        "evidence": ", ".join(f"{one.strategy}: {one.evidence}" for one in best.itertuples()),
+    }
