@@ -4,7 +4,6 @@ Here belong the shape of `markets.toml`, its validation and the errors that name
 exchange is called or can do belongs to `exchanges`; how rows are keyed in Postgres to `storage`.
 """
 
-import re
 import tomllib
 from datetime import UTC, date, datetime
 from functools import cache
@@ -13,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from vp_pipeline.toml_lines import line_of, line_of_syntax_error
 from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor
 
 SHIPPED = Path(__file__).with_name("markets.toml")
@@ -172,7 +172,7 @@ class Strategies(_Entry):
 
 
 class Recording(_Entry):
-    """What a replayed catalog's minute candles cover: the hull, and each recorded stretch of it."""
+    """What a replayed catalog's minute candles cover: each recorded stretch of time."""
 
     minutes: Annotated[tuple[Span, ...], Field(strict=False)] = ()
 
@@ -268,7 +268,7 @@ def load_catalog(path: Path) -> Catalog:
         return Catalog.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(
-            f"{path}:{_line_of_syntax_error(text, error)}: is not valid TOML: {error}"
+            f"{path}:{line_of_syntax_error(text, error)}: is not valid TOML: {error}"
         ) from error
     except ValidationError as error:
         raise CatalogError("\n".join(_complaints(path, text, error))) from error
@@ -287,38 +287,5 @@ def _complaints(path: Path, text: str, error: ValidationError) -> list[str]:
         elif "input" in problem and cause is None:
             what += f" (found {problem['input']!r})"
         where = ".".join(str(part) for part in location)
-        lines.append(f"{path}:{_line_of(text, location)}: {where}: {what}")
+        lines.append(f"{path}:{line_of(text, location)}: {where}: {what}")
     return lines
-
-
-def _line_of_syntax_error(text: str, error: tomllib.TOMLDecodeError) -> int:
-    place = re.search(r"\(at line (\d+), column \d+\)$", str(error))
-    return int(place[1]) if place else len(text.splitlines())
-
-
-def _line_of(text: str, location: tuple[str | int, ...]) -> int:
-    """The line that a location of the parsed file came from; its table's line where a key is missing."""
-    lines = text.splitlines()
-    table, first = list(location), 1
-    for depth in range(len(location), 0, -1):
-        found = _header_line(lines, location[:depth])
-        if found is not None:
-            table, first = list(location[depth:]), found
-            break
-    for number in range(first, len(lines) + 1):
-        line = lines[number - 1].strip()
-        if number > first and line.startswith("["):
-            break
-        if table and re.match(rf"{re.escape(str(table[0]))}\s*[=.]", line):
-            return number
-    return first
-
-
-def _header_line(lines: list[str], location: tuple[str | int, ...]) -> int | None:
-    if isinstance(location[-1], int):
-        name, wanted, brackets = ".".join(map(str, location[:-1])), location[-1], (r"\[\[", r"\]\]")
-    else:
-        name, wanted, brackets = ".".join(map(str, location)), 0, (r"\[", r"\]")
-    header = re.compile(rf"^\s*{brackets[0]}\s*{re.escape(name)}\s*{brackets[1]}")
-    numbers = [number for number, line in enumerate(lines, 1) if header.match(line)]
-    return numbers[wanted] if wanted < len(numbers) else None

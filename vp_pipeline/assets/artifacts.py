@@ -1,6 +1,7 @@
 """Keeping an asset's document and linking to it from the materialization.
 
-Here belongs the one way an asset publishes an HTML document.
+Here belongs what one HTML document an asset takes, and the parts of it that others use: documents with older
+versions are kept by `versions`, those of several files by the asset's own run.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """What the exchanges' answers leave behind: candles, the ledger, and a mark on every hour that changed.
 
 Here belongs what an answer says about each minute. Which windows are asked for is in `healing`; what
-Dagster is told in `candles`.
+Dagster is told in `candles_run`.
 """
 
 from collections import defaultdict

@@ -4,8 +4,9 @@ Here belongs the round of requests as a whole; one exchange's part of it is in `
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -42,51 +43,73 @@ async def fetch_all(
     market are asked for side by side, within the exchange's limit of requests. `pace` is the line
     in which the requests of other processes wait too.
     """
-    deadline = None if seconds is None else time.monotonic() + seconds
-    outcomes: dict[Market, list[Outcome]] = {market: [] for market in wanted}
-    ahead: dict[str, timedelta] = {}
 
-    async def one_window(client: SpotClient, symbol: str, window: Window) -> Outcome:
+    def client_of(exchange: str, symbols: Sequence[str]) -> SpotClient:
+        return SpotClient(exchange, symbols, hosts.get(exchange), cache, patience, recorded, pace=pace)
+
+    deadline = math.inf if seconds is None else time.monotonic() + seconds
+    asked = _Round(wanted, client_of, deadline, at_once)
+    await asked.run()
+    return asked.outcomes
+
+
+class _Round:
+    """What is asked of all, and what they have said; the parameters are those of `fetch_all`."""
+
+    def __init__(
+        self,
+        wanted: Mapping[Market, Sequence[Window]],
+        client_of: Callable[[str, Sequence[str]], SpotClient],
+        deadline: float,
+        at_once: int,
+    ) -> None:
+        self._wanted, self._client_of = wanted, client_of
+        self._deadline, self._at_once = deadline, at_once
+        self._ahead: dict[str, timedelta] = {}
+        self.outcomes: dict[Market, list[Outcome]] = {market: [] for market in wanted}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for exchange in dict.fromkeys(exchange for exchange, _ in self._wanted):
+                group.create_task(self._exchange(exchange))
+        usual = usual_lead(self._ahead.values())
+        if usual is not None:
+            self.outcomes = {
+                market: [set_back(one, usual) if isinstance(one, Fetched) else one for one in outcomes]
+                for market, outcomes in self.outcomes.items()
+            }
+
+    async def _exchange(self, exchange: str) -> None:
+        markets = [market for market in self._wanted if market[0] == exchange]
+        symbols = [symbol for _, symbol in markets]
         try:
-            return await client.fetch(symbol, window)
+            client = self._client_of(exchange, symbols)
         except FetchError as error:
-            return error
+            for market in markets:
+                self.outcomes[market].append(replace(error, market=" ".join(market)))
+            return
+        async with client, asyncio.TaskGroup() as group:
+            for market in markets:
+                group.create_task(self._market(client, market))
+        if client.ahead is not None:
+            self._ahead[exchange] = client.ahead
 
-    async def one_market(client: SpotClient, market: Market) -> None:
-        done, windows = outcomes[market], wanted[market]
-        for first in range(0, len(windows), at_once):
-            if done and deadline is not None and time.monotonic() >= deadline:
+    async def _market(self, client: SpotClient, market: Market) -> None:
+        done, windows = self.outcomes[market], self._wanted[market]
+        for first in range(0, len(windows), self._at_once):
+            if done and time.monotonic() >= self._deadline:
                 return
-            some = windows[first : first + at_once]
-            done += await asyncio.gather(*(one_window(client, market[1], window) for window in some))
+            some = windows[first : first + self._at_once]
+            done += await asyncio.gather(*(_window(client, market[1], window) for window in some))
             if isinstance(done[0], FetchError):
                 del done[1:]
                 return
             if client.closed_to_us and any(isinstance(outcome, FetchError) for outcome in done[first:]):
                 return
 
-    async def one_exchange(exchange: str) -> None:
-        markets = [market for market in wanted if market[0] == exchange]
-        symbols = [symbol for _, symbol in markets]
-        try:
-            client = SpotClient(exchange, symbols, hosts.get(exchange), cache, patience, recorded, pace=pace)
-        except FetchError as error:
-            for _, symbol in markets:
-                outcomes[exchange, symbol].append(replace(error, market=f"{exchange} {symbol}"))
-            return
-        async with client, asyncio.TaskGroup() as group:
-            for market in markets:
-                group.create_task(one_market(client, market))
-        if client.ahead is not None:
-            ahead[exchange] = client.ahead
 
-    async with asyncio.TaskGroup() as group:
-        for exchange in dict.fromkeys(exchange for exchange, _ in wanted):
-            group.create_task(one_exchange(exchange))
-    usual = usual_lead(ahead.values())
-    if usual is None:
-        return outcomes
-    return {
-        market: [set_back(outcome, usual) if isinstance(outcome, Fetched) else outcome for outcome in results]
-        for market, results in outcomes.items()
-    }
+async def _window(client: SpotClient, symbol: str, window: Window) -> Outcome:
+    try:
+        return await client.fetch(symbol, window)
+    except FetchError as error:
+        return error

@@ -90,6 +90,10 @@ class SpotClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
         await self._ccxt.close()
 
     @property

@@ -113,4 +113,4 @@ class Leads:
     async def _drop(self, exchange: str) -> None:
         client = self._clients.pop(exchange, None)
         if client is not None:
-            await client.__aexit__()
+            await client.close()
