@@ -1,7 +1,8 @@
-"""Every environment variable the platform reads, checked once, when a process starts.
+"""The environment variables by which the platform's processes are told what to do, checked when one starts.
 
-Here belong names, defaults and their validation. What the markets file may say is in `catalog`;
-nothing else in the package reads `os.environ`, but for one address in `runtime.same_origin`.
+Here belong names, defaults and their validation. What the markets file may say is in `catalog`. Commands
+on an installation know a few more, which stand in `operations.place`, and `vp restore` one of its own. Other
+modules take no setting from `os.environ`, but for one address in `runtime.same_origin`: they only hand it on.
 """
 
 from datetime import UTC, date, datetime
