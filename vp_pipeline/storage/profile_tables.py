@@ -23,7 +23,6 @@ PROFILE = Table(
         "bought": "bytea",
     },
     key=("base", "level", "start_time", "market_id", "included"),
-    scope=("base", "level"),
     time="start_time",
 )
 
@@ -62,7 +61,6 @@ VOLUME_PROFILE = Table(
         "node_bandwidth": "float8",
     },
     key=("base", "day"),
-    scope=("base",),
     time="day",
 )
 
@@ -70,7 +68,6 @@ VOLUME_PROFILE_ROW = Table(
     "volume_profile_row",
     {"base": "text", "day": "date", "price": "float8", "volume": "float8"},
     key=("base", "day", "price"),
-    scope=("base",),
     time="day",
 )
 
@@ -92,7 +89,6 @@ VOLUME_PROFILE_NODE = Table(
         "stability": "float8",
     },
     key=("base", "day", "kind", "price"),
-    scope=("base",),
     time="day",
 )
 
@@ -111,7 +107,6 @@ VOLUME_PROFILE_VENUE = Table(
         "poc": "float8",
     },
     key=("base", "day", "market"),
-    scope=("base",),
     time="day",
 )
 
@@ -130,7 +125,6 @@ COMPOSITE_LEVEL = Table(
         "volume": "float8",
     },
     key=("base", "day", "span"),
-    scope=("base",),
     time="day",
 )
 
@@ -145,6 +139,5 @@ NAKED_POC = Table(
         "touched": "timestamptz",
     },
     key=("base", "day", "poc_day"),
-    scope=("base",),
     time="day",
 )

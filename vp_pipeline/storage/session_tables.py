@@ -66,7 +66,6 @@ SESSION_VOLATILITY = Table(
         **_FIGURES,
     },
     key=("symbol", "interval", "day", "span", "grouping", "weekday", "session", "minute", "horizon"),
-    scope=("symbol", "interval"),
     time="day",
 )
 

@@ -1,4 +1,4 @@
-"""What a table is to the writing code: columns, what an asset owns, what a partition covers.
+"""What a table is to the writing code: columns, key, what a partition covers.
 
 Here belongs the kind of declaration; the declarations are in `tables` and `profile_tables`.
 """
@@ -11,10 +11,9 @@ PgType = Literal["int2", "int4", "int8", "float8", "bool", "text", "date", "time
 
 @dataclass(frozen=True)
 class Table:
-    """`scope` says whose rows they are, `time` which column a partition's window selects."""
+    """`time` says which column a partition's window selects."""
 
     name: str
     columns: dict[str, PgType]
     key: tuple[str, ...]
-    scope: tuple[str, ...] = ()
     time: str | None = None

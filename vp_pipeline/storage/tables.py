@@ -34,7 +34,6 @@ CANDLE = Table(
         "taker_buy_volume": "float8",
     },
     key=("market_id", "open_time"),
-    scope=("market_id",),
     time="open_time",
 )
 
@@ -47,7 +46,6 @@ MARKET_CANDLE = Table(
         **{name: kind for name, kind in CANDLE.columns.items() if name not in ("market_id", "provisional")},
     },
     key=("exchange", "symbol", "open_time"),
-    scope=("exchange", "symbol"),
     time="open_time",
 )
 
@@ -62,7 +60,6 @@ REVISION = Table(
         "last_at": "timestamptz",
     },
     key=("market_id", "open_time"),
-    scope=("market_id",),
     time="open_time",
 )
 
@@ -76,7 +73,6 @@ COVERAGE_RUN = Table(
         "reason": "text",
     },
     key=("market_id", "start_time"),
-    scope=("market_id",),
     time="start_time",
 )
 
@@ -94,7 +90,6 @@ COVERAGE = Table(
         "revisions": "int8",
     },
     key=("exchange", "symbol", "start_time"),
-    scope=("exchange", "symbol"),
     time="start_time",
 )
 
@@ -102,7 +97,6 @@ STALE_HOUR = Table(
     "stale_hour",
     {"consumer": "text", "base": "text", "hour": "timestamptz"},
     key=("consumer", "base", "hour"),
-    scope=("consumer", "base"),
     time="hour",
 )
 
@@ -134,7 +128,6 @@ AGGREGATE = Table(
         "left_out": "text",
     },
     key=("base", "open_time"),
-    scope=("base",),
     time="open_time",
 )
 
@@ -152,7 +145,6 @@ AGGREGATE_VENUE = Table(
         "reason": "text",
     },
     key=("base", "open_time", "exchange", "symbol"),
-    scope=("base",),
     time="open_time",
 )
 
@@ -160,7 +152,6 @@ QUOTE_RATE = Table(
     "quote_rate",
     {"quote": "text", "open_time": "timestamptz", "usd": "float8", "markets": "int2"},
     key=("quote", "open_time"),
-    scope=("quote",),
     time="open_time",
 )
 
@@ -168,7 +159,6 @@ VENUE_VERDICT = Table(
     "venue_verdict",
     {"base": "text", "hour": "timestamptz", "market_id": "int2", "verdict": "text", "reason": "text"},
     key=("base", "hour", "market_id"),
-    scope=("base",),
     time="hour",
 )
 
@@ -188,7 +178,6 @@ KLINE = Table(
         "taker_buy_volume": "float8",
     },
     key=("symbol", "interval", "open_time"),
-    scope=("symbol", "interval"),
     time="open_time",
 )
 

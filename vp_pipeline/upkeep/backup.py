@@ -52,7 +52,6 @@ class Made:
     path: Path
     size: int
     manifest: Manifest
-    removed: tuple[Path, ...] = ()
 
     @property
     def rows(self) -> int:
