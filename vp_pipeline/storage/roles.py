@@ -22,11 +22,22 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, site TO vp_
 GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public, site TO vp_writer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public, site GRANT SELECT ON TABLES TO vp_reader;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public, site GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO vp_writer;
-REVOKE INSERT, UPDATE, DELETE ON alembic_version, installation FROM vp_writer
+REVOKE INSERT, UPDATE, DELETE ON alembic_version, installation FROM vp_writer;
+REVOKE CREATE ON SCHEMA public, site FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION make_candle_partition() FROM PUBLIC
 """
 _MAINTAIN = """
 GRANT MAINTAIN ON ALL TABLES IN SCHEMA public, site TO vp_writer;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public, site GRANT MAINTAIN ON TABLES TO vp_writer
+"""
+# What PostgreSQL lets everybody do with its own functions: fill the disk with large objects, hold the locks
+# that writers wait for. Only a superuser may take that back.
+_EVERYBODYS = """
+SELECT format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', oid::regprocedure),
+    CASE WHEN proname ~ 'advisory' THEN
+        format('GRANT EXECUTE ON FUNCTION %s TO vp_writer', oid::regprocedure) END
+FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+    AND proname ~ '^(pg_(try_)?advisory_|lo_(creat|create|from_bytea|import|put)$|lowrite$)' ORDER BY 1
 """
 _NOT_THE_WRITERS = """
 SELECT format('ALTER %s public.%I OWNER TO vp_writer',
@@ -66,6 +77,13 @@ def grant(url: str) -> None:
         _each(connection, _GRANTS)
         if connection.info.server_version >= _MAINTAIN_SINCE:
             _each(connection, _MAINTAIN)
+        _close(connection)
+        if connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (
+            True,
+        ):
+            for statements in connection.execute(_EVERYBODYS).fetchall():
+                for statement in filter(None, statements):
+                    connection.execute(statement)
 
 
 def hand_over(dagster_url: str) -> None:
@@ -74,8 +92,15 @@ def hand_over(dagster_url: str) -> None:
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO vp_writer").format(database))
         connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(database))
+        _close(connection)
         for (statement,) in connection.execute(_NOT_THE_WRITERS).fetchall():
             connection.execute(statement)
+
+
+def _close(connection: Connection) -> None:
+    """Let nobody but its owner make schemas here, or tables of a session: those have triggers too."""
+    database = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
 
 
 def _each(connection: Connection, statements: str) -> None:

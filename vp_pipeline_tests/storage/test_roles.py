@@ -1,6 +1,7 @@
 """Three roles with logins of their own: what each may, and above all what it may not."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -72,6 +73,9 @@ def test_the_writer_writes_rows_of_new_markets_too(writer: Connection) -> None:
         "ALTER SYSTEM SET fsync = off",
         "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "ALTER FUNCTION make_candle_partition() SECURITY INVOKER",
+        "CREATE TEMP TABLE mine (one int)",
+        "CREATE SCHEMA mine",
+        "SELECT lo_create(0)",
     ],
 )
 def test_the_writer_changes_no_table_and_no_right(writer: Connection, statement: str) -> None:
@@ -91,8 +95,15 @@ def test_the_writer_changes_no_table_and_no_right(writer: Connection, statement:
         "SET ROLE vp_writer",
         "SET ROLE postgres",
         "CREATE TABLE mine (one int)",
+        "CREATE TEMP TABLE mine (one int)",
+        "CREATE SCHEMA mine",
         "DROP TABLE candle",
         "COPY aggregate TO PROGRAM 'true'",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'mine')",
+        "SELECT lo_put(1, 0, 'mine')",
+        "SELECT pg_advisory_lock(7620519)",
+        "SELECT pg_try_advisory_xact_lock(7620519)",
     ],
 )
 def test_the_reader_can_only_select(reader: Connection, statement: str) -> None:
@@ -101,6 +112,16 @@ def test_the_reader_can_only_select(reader: Connection, statement: str) -> None:
         reader.execute(statement)
 
 
+@pytest.fixture
+def temporary_tables(server: EmbeddedPostgres, name: str) -> Iterator[None]:
+    """What both roles must not have, so that what stands behind it is tried by itself."""
+    with psycopg.connect(server.url(name), autocommit=True) as owner:
+        owner.execute(f"GRANT TEMPORARY ON DATABASE {name} TO vp_writer, vp_reader")
+        yield
+        owner.execute(f"REVOKE TEMPORARY ON DATABASE {name} FROM vp_writer, vp_reader")
+
+
+@pytest.mark.usefixtures("temporary_tables")
 def test_no_names_of_the_callers_stand_in_the_owners_way(writer: Connection) -> None:
     """A function that acts as the owner must not find the caller's objects first."""
     writer.execute("CREATE TEMP TABLE candle (mine int)")
@@ -111,6 +132,74 @@ def test_no_names_of_the_callers_stand_in_the_owners_way(writer: Connection) -> 
     ).fetchone()
     numbers = writer.execute("SELECT count(*) FROM public.market").fetchone()
     assert found == numbers
+
+
+def attack(role: Connection, marker: Path) -> None:
+    """Have the owner's function run a program, by a trigger on a table whose market is a text."""
+    role.execute("SET default_transaction_read_only = off")
+    role.execute("CREATE TEMP TABLE mine (market_id text)")
+    role.execute(
+        "CREATE TRIGGER mine AFTER INSERT ON mine"
+        " FOR EACH ROW EXECUTE FUNCTION public.make_candle_partition()"
+    )
+    program = f"z (a int); COPY (SELECT 1) TO PROGRAM 'touch {marker}'; --"
+    role.execute("INSERT INTO mine VALUES (%s)", [program])
+
+
+@pytest.mark.parametrize("login", [WRITER, READER])
+@pytest.mark.parametrize("given", ["nothing", "tables of a session", "and the function"])
+def test_no_role_runs_a_program_as_the_owner(
+    server: EmbeddedPostgres,
+    name: str,
+    login: str,
+    given: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Three things stand in the way, and each of them alone is enough."""
+    marker = tmp_path / "marker"
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o777)  # the server may run as another user
+    if given != "nothing":
+        request.getfixturevalue("temporary_tables")
+    with psycopg.connect(server.url(name), autocommit=True) as owner:
+        if given == "and the function":
+            owner.execute("GRANT EXECUTE ON FUNCTION make_candle_partition() TO PUBLIC")
+        try:
+            with (
+                psycopg.connect(server.url(name, login), autocommit=True) as role,
+                pytest.raises(psycopg.errors.InsufficientPrivilege) as refused,
+            ):
+                attack(role, marker)
+        finally:
+            owner.execute("REVOKE EXECUTE ON FUNCTION make_candle_partition() FROM PUBLIC")
+    expected = {
+        "nothing": "permission denied to create temporary tables",
+        "tables of a session": "permission denied for function public.make_candle_partition",
+        "and the function": "for the table market alone",
+    }
+    assert expected[given] in str(refused.value)
+    assert not marker.exists()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_restored_database_is_closed_at_the_next_start(database_url: str) -> None:
+    """A backup holds no rights: everybody has what PostgreSQL gives everybody."""
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+    opened = "SELECT has_function_privilege('vp_reader', 'make_candle_partition()', 'EXECUTE'),"
+    opened += f" has_database_privilege('vp_reader', '{name}', 'TEMPORARY')"
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("GRANT EXECUTE ON FUNCTION make_candle_partition() TO PUBLIC")
+        owner.execute(f"GRANT TEMPORARY ON DATABASE {name} TO PUBLIC")
+        assert owner.execute(opened).fetchone() == (True, True)
+        roles.grant(database_url)
+        assert owner.execute(opened).fetchone() == (False, False)
+
+
+def test_no_function_but_that_one_acts_as_its_owner(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT proname FROM pg_proc WHERE prosecdef").fetchall()
+    assert found == [("make_candle_partition",)]
 
 
 def test_dagsters_database_is_the_writers_alone(server: EmbeddedPostgres) -> None:
