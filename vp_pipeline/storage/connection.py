@@ -9,8 +9,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def guarded(url: str) -> str:
+    """The address of a database that somebody else may make things in, for a caller with more rights than he.
+
+    Functions and operators are PostgreSQL's own, whatever the database has of the same name and says to look
+    for first. Tables have to be named with their schema.
+    """
+    options = conninfo_to_dict(url).get("options") or ""
+    return make_conninfo(url, options=f"{options} -c search_path=pg_catalog".strip())
 
 
 @contextmanager

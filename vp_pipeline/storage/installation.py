@@ -28,5 +28,5 @@ def claim(connection: Connection, source: str) -> None:
 
 def source_of(connection: Connection) -> str | None:
     """The source this database holds data of; None if nobody has said."""
-    row = connection.execute("SELECT source FROM installation").fetchone()
+    row = connection.execute("SELECT source FROM public.installation").fetchone()
     return None if row is None else str(row[0])

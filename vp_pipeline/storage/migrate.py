@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from vp_pipeline.storage.connection import guarded
 from vp_pipeline.storage.locks import Lock
 
 
@@ -27,7 +28,7 @@ def create_database(url: str) -> bool:
     name = conninfo_to_dict(url).get("dbname")
     if not name:
         raise ValueError("the database's address names no database: end it with /name")
-    with psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
+    with psycopg.connect(guarded(url), dbname="postgres", autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [Lock.MIGRATION])
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return False

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import psycopg
 from psycopg import sql
 
-from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.connection import Connection, guarded
 
 WRITER, READER = "vp_writer", "vp_reader"
 # PostgreSQL 17 and newer let others than the owner vacuum a table.
@@ -58,7 +58,7 @@ def create(url: str, passwords: Mapping[str, str | None]) -> None:
     Raises:
         psycopg.errors.InsufficientPrivilege: the owner may not create roles.
     """
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(guarded(url), autocommit=True) as connection:
         for role in (WRITER, READER):
             name = sql.Identifier(role)
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
@@ -88,7 +88,7 @@ def grant(url: str) -> None:
 
 def hand_over(dagster_url: str) -> None:
     """Let the writer, and nobody else, have Dagster's database, whose tables Dagster makes itself."""
-    with psycopg.connect(dagster_url) as connection:
+    with psycopg.connect(guarded(dagster_url)) as connection:
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO vp_writer").format(database))
         connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(database))

@@ -15,7 +15,7 @@ from typing import TypedDict
 
 import psycopg
 
-from vp_pipeline.storage.connection import Connection
+from vp_pipeline.storage.connection import Connection, guarded
 from vp_pipeline.storage.installation import source_of
 from vp_pipeline.upkeep import archive, contents, servers
 from vp_pipeline.upkeep.archive import BackupError
@@ -136,8 +136,8 @@ def retain(folder: Path, keep: int) -> tuple[Path, ...]:
 
 
 def _contents(connection: Connection) -> DatabaseContents:
-    there = connection.execute("SELECT to_regclass('alembic_version')").fetchone() != (None,)
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if there else None
+    there = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() != (None,)
+    row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone() if there else None
     return {
         "schema": "" if row is None else str(row[0]),
         "server": connection.info.server_version // 10_000,
@@ -148,7 +148,7 @@ def _contents(connection: Connection) -> DatabaseContents:
 @contextmanager
 def _snapshot(url: str) -> Iterator[tuple[Connection, str]]:
     """A connection, and the name by which pg_dump sees the same state of the database."""
-    with psycopg.connect(servers.plain(url), application_name="vp backup") as connection:
+    with psycopg.connect(guarded(servers.plain(url)), application_name="vp backup") as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
         yield connection, str(row[0] if row else "")

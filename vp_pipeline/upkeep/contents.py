@@ -1,7 +1,7 @@
 """What a database holds, as numbers that two databases can be compared by.
 
 Here belongs counting and hashing tables. The hash depends on the rows alone and not on their order, nor on
-PostgreSQL's version.
+PostgreSQL's version. The database may be another's, who must not have his functions called.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,10 @@ from vp_pipeline.storage.connection import Connection
 _TABLES = """
 SELECT relname FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"""
+# Of a row, not of the table's own type, which its owner may have given a cast to text.
 _COUNT = """
-SELECT count(*), coalesce(sum(('x' || substr(md5(whole::text), 1, 16))::bit(64)::bigint::numeric), 0)::text
+SELECT count(*), coalesce(sum(
+    ('x' || substr(md5(ROW(whole.*)::text), 1, 16))::bit(64)::bigint::numeric), 0)::text
 FROM ONLY {} AS whole"""
 
 
@@ -52,7 +54,7 @@ def differences(expected: Mapping[str, TableContents], found: Mapping[str, Table
 
 
 def _contents(connection: Connection, table: str) -> TableContents:
-    row = connection.execute(sql.SQL(_COUNT).format(sql.Identifier(table))).fetchone()
+    row = connection.execute(sql.SQL(_COUNT).format(sql.Identifier("public", table))).fetchone()
     if row is None:
         raise ValueError(f"{table} gave no count")
     return {"rows": int(row[0]), "hash": str(row[1])}

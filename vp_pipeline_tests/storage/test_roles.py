@@ -211,6 +211,27 @@ def test_dagsters_database_is_the_writers_alone(server: EmbeddedPostgres) -> Non
         psycopg.connect(server.url("roles_dagster", READER))
 
 
+def test_the_writer_has_nothing_done_by_the_owner(server: EmbeddedPostgres) -> None:
+    """Whose database it is, may say which functions are found first there."""
+    url = server.url("roles_dagster")
+    with psycopg.connect(server.url("roles_dagster", WRITER), autocommit=True) as writer:
+        writer.execute(
+            "CREATE FUNCTION public.pg_get_userbyid(oid) RETURNS name LANGUAGE plpgsql AS $$"
+            " BEGIN EXECUTE 'ALTER ROLE vp_writer SUPERUSER'; RETURN 'vp_writer'; END $$"
+        )
+        writer.execute("ALTER DATABASE roles_dagster SET search_path = public, pg_catalog")
+        try:
+            roles.hand_over(url)
+            with psycopg.connect(url) as owner:
+                found = owner.execute("SELECT rolsuper FROM pg_roles WHERE rolname = 'vp_writer'").fetchone()
+                assert found == (False,)
+        finally:
+            with psycopg.connect(url) as owner:
+                owner.execute("ALTER ROLE vp_writer NOSUPERUSER")
+                owner.execute("ALTER DATABASE roles_dagster RESET search_path")
+                owner.execute("DROP FUNCTION public.pg_get_userbyid(oid)")
+
+
 def test_given_again_nothing_changes(server: EmbeddedPostgres, database_url: str) -> None:
     query = "SELECT relname, relacl::text FROM pg_class WHERE relacl IS NOT NULL ORDER BY 1"
     with psycopg.connect(database_url) as connection:

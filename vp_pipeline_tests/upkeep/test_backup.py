@@ -163,6 +163,33 @@ def test_writing_while_others_write(filled: dict[str, str], tmp_path: Path) -> N
             connection.execute("DROP DATABASE IF EXISTS while_2")
 
 
+def test_a_backup_calls_no_function_of_the_database(filled: dict[str, str], tmp_path: Path) -> None:
+    """Dagster's database is the writer's, and `vp backup` the owner's."""
+    evil = "LANGUAGE plpgsql AS $$ BEGIN RAISE 'called as %', current_user; END $$"
+    name = psycopg.conninfo.conninfo_to_dict(filled[DAGSTER])["dbname"]
+    with psycopg.connect(filled[DAGSTER], autocommit=True) as connection:
+        connection.execute(f"CREATE FUNCTION public.md5(text) RETURNS text {evil}")
+        connection.execute(f"CREATE FUNCTION public.to_regclass(text) RETURNS regclass {evil}")
+        connection.execute(f"CREATE FUNCTION public.told(event_logs) RETURNS text {evil}")
+        connection.execute("CREATE CAST (event_logs AS text) WITH FUNCTION public.told(event_logs)")
+        connection.execute(f"ALTER DATABASE {name} SET search_path = public, pg_catalog")
+    try:
+        made = backup.make(filled, tmp_path / "d.tar", NOW)
+        assert made.manifest["databases"][DAGSTER]["tables"]["event_logs"]["rows"] == 50
+    finally:
+        with psycopg.connect(filled[DAGSTER], autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {name} RESET search_path")
+            connection.execute("DROP FUNCTION public.md5, public.to_regclass, public.told CASCADE")
+
+
+def test_the_hash_is_what_it_was(filled: dict[str, str]) -> None:
+    """Those in older backups are compared too."""
+    former = "SELECT sum(('x' || substr(md5(whole::text), 1, 16))::bit(64)::bigint::numeric)::text"
+    former += " FROM aggregate AS whole"
+    with transaction(filled[OWN]) as connection:
+        assert connection.execute(former).fetchone() == (contents.of(connection)["aggregate"]["hash"],)
+
+
 def test_retention_keeps_the_newest_and_what_is_not_ours(tmp_path: Path) -> None:
     names = [backup.default_path(tmp_path, NOW.replace(day=day)).name for day in range(1, 10)]
     for name in [*names, "mine.tar", f"{names[8]}.part"]:
