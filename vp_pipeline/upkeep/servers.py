@@ -1,6 +1,6 @@
 """PostgreSQL's own programs for a database, as streams of bytes.
 
-Here belongs running pg_dump, pg_restore and psql. Passwords go through the environment, which other users
+Here belongs running pg_dump and pg_restore. Passwords go through the environment, which other users
 cannot read, never through arguments.
 """
 
@@ -29,9 +29,6 @@ _VARIABLES = {
 }
 # Where a password may come from if the address has none.
 _SECRETS = frozenset({"PGPASSWORD", "PGPASSFILE"})
-# Set by every dump since PostgreSQL 17, unknown to older servers, and without meaning here.
-_NEWER_SETTING = b"SET transaction_timeout = 0;\n"
-_HEAD_LINES = 40
 
 
 def plain(url: str) -> str:
@@ -51,7 +48,7 @@ def dump(url: str, snapshot: str) -> Iterator[bytes]:
     Raises:
         BackupError: pg_dump fails.
     """
-    options = ["--format=custom", "--compress=gzip:3", "--no-owner", "--no-privileges"]
+    options = ["--format=custom", "--compress=gzip:3", "--no-owner", "--no-privileges", "--no-blobs"]
     with _running("pg_dump", *options, f"--snapshot={snapshot}", url=url) as process:
         yield from _blocks(process)
 
@@ -66,27 +63,17 @@ def check(blocks: Iterable[bytes]) -> None:
         _feed(process, blocks)
 
 
-def load(blocks: Iterable[bytes], url: str) -> None:
-    """Load a dump into an empty database, in one transaction.
-
-    By way of psql, since pg_restore alone insists on a setting that servers before 17 do not know. If the
-    dump is not whole, what came of it may stay.
+@contextmanager
+def script(blocks: Iterable[bytes]) -> Iterator[IO[bytes]]:
+    """The rows of a dump as pg_restore writes them, for a reader who runs none of it.
 
     Raises:
-        BackupError: it cannot be read, or the server refuses something.
+        BackupError: it cannot be read.
     """
-    quiet = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
-    script = ["--file=-", "--no-owner", "--no-privileges"]
-    with (
-        ThreadPoolExecutor(1) as thread,
-        _running("psql", *quiet, url=url) as psql,
-        _running("pg_restore", *script) as unpack,
-    ):
+    options = ["--file=-", "--section=data", "--no-owner", "--no-privileges"]
+    with ThreadPoolExecutor(1) as thread, _running("pg_restore", *options) as unpack:
         feeding = thread.submit(_feed, unpack, blocks)
-        _feed(psql, _without_newer_setting(unpack))
-        # If psql has refused something, pg_restore must not wait for it to read on.
-        if unpack.stdout is not None:
-            unpack.stdout.close()
+        yield _pipe(unpack.stdout)
         feeding.result()
 
 
@@ -146,20 +133,13 @@ def _blocks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
 def _feed(process: subprocess.Popen[bytes], blocks: Iterable[bytes]) -> None:
     """Write all blocks to a program. One that does not want them all says why by its status."""
     pipe = _pipe(process.stdin)
-    with suppress(BrokenPipeError):
-        for block in blocks:
-            pipe.write(block)
-    with suppress(BrokenPipeError):
-        pipe.close()
-
-
-def _without_newer_setting(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    pipe = _pipe(process.stdout)
-    for _ in range(_HEAD_LINES):
-        line = pipe.readline()
-        if line != _NEWER_SETTING:
-            yield line
-    yield from _blocks(process)
+    try:
+        with suppress(BrokenPipeError):
+            for block in blocks:
+                pipe.write(block)
+    finally:
+        with suppress(BrokenPipeError):
+            pipe.close()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -20,7 +20,7 @@ def sqlalchemy(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def empty(postgres_server: embedded.EmbeddedPostgres) -> Iterator[dict[str, str]]:
     """Addresses of two databases that are not there; what a test makes is dropped."""
     number = next(_numbers)

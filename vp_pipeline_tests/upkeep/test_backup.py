@@ -9,13 +9,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from vp_pipeline.storage import migrate
+from vp_pipeline.storage import embedded, migrate
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.upkeep import archive, backup, contents, restore, servers
 from vp_pipeline.upkeep.archive import BackupError
 from vp_pipeline.upkeep.backup import MANIFEST
 from vp_pipeline.upkeep.databases import DAGSTER, OWN
 from vp_pipeline_tests.dumps import dump
+from vp_pipeline_tests.storage.test_migrate import OF_EVERY_VERSION
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 
@@ -188,6 +189,131 @@ def test_the_hash_is_what_it_was(filled: dict[str, str]) -> None:
     former += " FROM aggregate AS whole"
     with transaction(filled[OWN]) as connection:
         assert connection.execute(former).fetchone() == (contents.of(connection)["aggregate"]["hash"],)
+
+
+def with_dump(made: backup.Made, path: Path, name: str, dump: bytes) -> Path:
+    """The same backup, with checksums that are right, but for one dump."""
+    with archive.opened(made.path) as old, archive.new_file(path, 0) as new:
+        for each in (DAGSTER, OWN):
+            new.add(f"{each}.dump", iter([dump]) if each == name else old.blocks(f"{each}.dump"))
+        new.add(MANIFEST, old.blocks(MANIFEST))
+    return path
+
+
+@pytest.mark.parametrize(
+    "statement", ["COPY (SELECT 1) TO PROGRAM 'touch marker';", r"\! touch marker", "SELECT lo_create(1);"]
+)
+def test_no_statement_of_a_backup_is_run(
+    made: backup.Made, empty: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    """Where a dump says how rows are copied, anything may stand."""
+    monkeypatch.chdir(tmp_path)
+    with archive.opened(made.path) as old:
+        dump = b"".join(old.blocks("vp.dump"))
+    copy = b"COPY public.stale_hour (consumer, base, hour) FROM stdin;\n"
+    assert copy in dump
+    changed = dump.replace(copy, statement.encode().ljust(len(copy) - 1) + b"\n")
+    path = with_dump(made, tmp_path / "other.tar", OWN, changed)
+    with pytest.raises(BackupError, match="something other than rows"):
+        restore.restore(path, restore.restorable(path), empty)
+    assert not (tmp_path / "marker").exists()
+    with psycopg.connect(servers.beside(empty[OWN], "postgres")) as connection:
+        data = connection.execute("SELECT current_setting('data_directory')").fetchone()
+        names = connection.execute("SELECT datname FROM pg_database WHERE datname ~ 'copy'").fetchall()
+    assert data is not None
+    assert not (Path(str(data[0])) / "marker").exists()
+    assert names == []
+
+
+def test_what_a_database_has_beside_its_rows_is_not_restored(
+    filled: dict[str, str], empty: dict[str, str], tmp_path: Path, postgres_server: embedded.EmbeddedPostgres
+) -> None:
+    """A view that is filled when it is loaded calls a function of whoever made the backup."""
+    marker = postgres_server.folder / "data" / "marker"
+    with psycopg.connect(filled[OWN], autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION public.mine() RETURNS int LANGUAGE plpgsql AS $$"
+            f" BEGIN COPY (SELECT 1) TO PROGRAM 'touch {marker}'; RETURN 1; END $$"
+        )
+        connection.execute("CREATE MATERIALIZED VIEW mine AS SELECT public.mine()")
+        assert marker.exists()
+        marker.unlink()
+        try:
+            made = backup.make(filled, tmp_path / "e.tar", NOW)
+        finally:
+            connection.execute("DROP FUNCTION public.mine() CASCADE")
+    restore.restore(made.path, restore.restorable(made.path), empty)
+    assert not marker.exists()
+    with psycopg.connect(empty[OWN], autocommit=True) as connection:
+        assert connection.execute("SELECT FROM pg_class WHERE relname = 'mine'").fetchall() == []
+        # Everything else is as the migrations make it: what follows from rows follows again.
+        triggers = "SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgenabled <> 'O'"
+        assert connection.execute(triggers).fetchall() == []
+        constraints = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1, 2"
+        found = connection.execute(constraints).fetchall()
+    with psycopg.connect(filled[OWN]) as connection:
+        assert connection.execute(constraints).fetchall() == found
+
+
+@pytest.mark.parametrize("version", ["0002", "0006", "0008"])
+def test_an_older_versions_backup(
+    filled: dict[str, str],
+    empty: dict[str, str],
+    postgres_server: embedded.EmbeddedPostgres,
+    tmp_path: Path,
+    version: str,
+) -> None:
+    url = postgres_server.url(f"backup_of_{version}")
+    migrate.create_database(url)
+    migrate.upgrade(url, version)
+    with transaction(url) as connection:
+        for statement in OF_EVERY_VERSION.split(";\n"):
+            connection.execute(statement)
+    made = backup.make({**filled, OWN: url}, tmp_path / "older.tar", NOW)
+    restore.restore(made.path, restore.restorable(made.path), empty)
+    migrate.upgrade(url)
+    assert dump(empty[OWN], "change") == dump(url, "change")
+    with transaction(empty[OWN]) as connection:
+        connection.execute("INSERT INTO market (exchange, symbol) VALUES ('okx', 'BTC/USDT')")
+        assert connection.execute("SELECT max(market_id) FROM market").fetchone() == (2,)
+        assert connection.execute("SELECT to_regclass('candle_2')::text").fetchone() == ("candle_2",)
+
+
+def test_a_database_that_was_there_is_empty_again(
+    made: backup.Made, empty: dict[str, str], tmp_path: Path
+) -> None:
+    manifest: backup.Manifest = json.loads(json.dumps(made.manifest))
+    manifest["databases"][OWN]["tables"]["market"]["rows"] += 1
+    other = changed(made, tmp_path / "other.tar", manifest)
+    for url in empty.values():
+        migrate.create_database(url)
+    with pytest.raises(BackupError, match=r"market: .* rows instead of"):
+        restore.restore(other, restore.restorable(other), empty)
+    restore.restore(made.path, made.manifest, empty)
+
+
+def test_tables_of_another_dagster_are_refused(made: backup.Made, tmp_path: Path) -> None:
+    manifest: backup.Manifest = json.loads(json.dumps(made.manifest))
+    manifest["databases"][DAGSTER]["schema"] = "of tomorrow"
+    with pytest.raises(BackupError, match=r"another version of Dagster recorded.*of tomorrow"):
+        restore.restorable(changed(made, tmp_path / "schema.tar", manifest))
+    manifest = json.loads(json.dumps(made.manifest))
+    manifest["databases"][DAGSTER]["tables"]["mine"] = {"rows": 0, "hash": "0"}
+    with pytest.raises(BackupError, match=r"other tables beside it \(mine\)"):
+        restore.restorable(changed(made, tmp_path / "tables.tar", manifest))
+
+
+def test_a_table_of_ones_own_is_not_restored(
+    filled: dict[str, str], empty: dict[str, str], tmp_path: Path
+) -> None:
+    with psycopg.connect(filled[OWN], autocommit=True) as connection:
+        connection.execute("CREATE TABLE notes AS SELECT 1 AS one")
+        try:
+            made = backup.make(filled, tmp_path / "f.tar", NOW)
+        finally:
+            connection.execute("DROP TABLE notes")
+    with pytest.raises(BackupError, match=r"rows of public\.notes, a table that neither this program"):
+        restore.restore(made.path, restore.restorable(made.path), empty)
 
 
 def test_retention_keeps_the_newest_and_what_is_not_ours(tmp_path: Path) -> None:
