@@ -5,7 +5,7 @@ from itertools import count
 
 import psycopg
 import pytest
-from dagster_postgres import PostgresEventLogStorage
+from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
 from vp_pipeline.storage import embedded, migrate
 from vp_pipeline.storage.connection import transaction
@@ -40,12 +40,15 @@ def filled(database_url: str, postgres_server: embedded.EmbeddedPostgres) -> Ite
     name = f"dagster_{next(_numbers)}"
     url = postgres_server.url(name)
     migrate.create_database(url)
-    PostgresEventLogStorage(sqlalchemy(url), should_autocreate_tables=True).dispose()
+    for storage in (PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage):
+        storage(sqlalchemy(url), should_autocreate_tables=True).dispose()
     with transaction(url) as connection:
         connection.execute(
             "INSERT INTO event_logs (run_id, event, timestamp)"
             " SELECT i::text, '{}', now() FROM generate_series(1, 50) i"
         )
+        connection.execute("INSERT INTO runs (run_id, status) VALUES ('1', 'SUCCESS')")
+        connection.execute("INSERT INTO run_tags (run_id, key, value) VALUES ('1', 'a', 'b')")
     yield {DAGSTER: url, OWN: database_url}
     with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
