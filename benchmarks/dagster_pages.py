@@ -33,7 +33,7 @@ from playwright.sync_api import Page as Tab
 from vp_pipeline.runtime.kin import MARKER
 from vp_pipeline.runtime.ports import LOOPBACK, listens, taken
 from vp_pipeline.runtime.services import ROOT
-from vp_pipeline.upkeep.servers import plain
+from vp_pipeline.storage.address import plain
 from vp_pipeline_tests.browsers import ARGUMENTS
 
 VISITS = 3

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vp_pipeline.catalog import SHIPPED, Catalog, load_catalog
+from vp_pipeline.storage.address import checked
 from vp_pipeline.windows import DAY, HOUR, Window, floor
 
 Source = Literal["live", "sandbox", "replay"]
@@ -24,6 +25,11 @@ LABELS: dict[Source, str | None] = {"live": None, "sandbox": "SIMULATED DATA", "
 
 class SettingsError(ValueError):
     """An environment variable cannot be used; the message names it and the remedy."""
+
+
+def database_address(value: SecretStr | None) -> SecretStr | None:
+    """For a validator: the address of a database, which is one that can be used; as libpq takes it."""
+    return None if value is None else SecretStr(checked(value.get_secret_value()))
 
 
 class Settings(BaseSettings):
@@ -124,6 +130,17 @@ class Settings(BaseSettings):
         if 0 < value < 5:
             raise ValueError("must be 0 or at least 5: an exchange asked more often limits our requests")
         return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _address(cls, value: SecretStr) -> SecretStr | None:
+        return database_address(value)
+
+    @field_validator("dagster_database_url")
+    @classmethod
+    def _dagsters_address(cls, value: SecretStr | None) -> SecretStr | None:
+        database_address(value)
+        return value  # with the driver that Dagster wants
 
     @field_validator("broker_url")
     @classmethod
@@ -234,7 +251,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings.model_validate({})
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_complaint, error.errors()))) from error
+        raise SettingsError(complaints(error, Settings)) from error
     if settings.source != "live" and settings.exchange_url is None:
         raise SettingsError(
             f"VP_EXCHANGE_URL: needed with VP_SOURCE={settings.source}: the sandbox's address"
@@ -255,10 +272,15 @@ def load_settings() -> Settings:
     return settings
 
 
-def _complaint(problem: ErrorDetails) -> str:
+def complaints(error: ValidationError, model: type[BaseSettings]) -> str:
+    """What is wrong with the variables of these settings, a line each, without what is secret."""
+    return "\n".join(_complaint(problem, model) for problem in error.errors())
+
+
+def _complaint(problem: ErrorDetails, model: type[BaseSettings]) -> str:
     name = f"VP_{problem['loc'][0]}".upper()
     if problem["type"] == "missing":
         return f"{name}: not set: set it, or start the platform with `vp`"
-    annotation = Settings.model_fields[str(problem["loc"][0])].annotation
+    annotation = model.model_fields[str(problem["loc"][0])].annotation
     is_secret = SecretStr in (annotation, *get_args(annotation))
     return f"{name}: {problem['msg']}" + ("" if is_secret else f" (found {problem['input']!r})")

@@ -10,6 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from click.testing import CliRunner
+
+from vp_pipeline.cli import main
 
 SECRET = "hunter2-and-more"
 # Nobody listens there: everything that can go wrong with an address goes wrong.
@@ -29,25 +32,65 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("status",),
-        ("doctor",),
-        ("backup", "--out", "b.tar"),
-        ("migrate",),
-        ("export", "--market", "kraken BTC/USD", "--out", "c.csv"),
-        ("poll",),
-    ],
-    ids=lambda command: command[0],
-)
+COMMANDS = [
+    ("status",),
+    ("doctor",),
+    ("backup", "--out", "b.tar"),
+    ("migrate",),
+    ("export", "--market", "kraken BTC/USD", "--out", "c.csv"),
+    ("poll",),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_no_command_tells_it(command: tuple[str, ...], tmp_path: Path) -> None:
-    log = tmp_path / "log"
+    text = said(command, tmp_path, environment(tmp_path))
+    assert text.strip(), "it says something"
+
+
+WITH_A_DRIVER = f"postgresql+psycopg2://vp:{SECRET}@127.0.0.1:1/vp"
+WITH_A_PERCENT_SIGN = f"postgresql://vp:{SECRET}%@127.0.0.1:1/vp"
+
+
+@pytest.mark.parametrize("wrong", [WITH_A_DRIVER, WITH_A_PERCENT_SIGN], ids=["driver", "percent"])
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, ("site", "--port", "0"), ("worker",)], ids=lambda command: command[0]
+)
+def test_no_command_tells_an_address_that_is_written_wrongly(
+    command: tuple[str, ...], wrong: str, tmp_path: Path
+) -> None:
+    """Who cannot read an address likes to quote it."""
+    text = said(command, tmp_path, {**environment(tmp_path), "VP_DATABASE_URL": wrong})
+    assert "Traceback" not in text
+    assert ("VP_DATABASE_URL: Value error, must be an address" in text) == (wrong == WITH_A_PERCENT_SIGN)
+
+
+@pytest.mark.parametrize("command", [("backup",), ("migrate",), ("poll",)], ids=lambda command: command[0])
+def test_nor_that_of_dagsters_database(command: tuple[str, ...], tmp_path: Path) -> None:
+    variables = {**environment(tmp_path), "VP_DAGSTER_DATABASE_URL": WITH_A_PERCENT_SIGN}
+    text = said(command, tmp_path, variables)
+    assert "Traceback" not in text
+    assert "VP_DAGSTER_DATABASE_URL: Value error, must be an address" in text
+
+
+@pytest.mark.parametrize("name", ["--url", "--dagster-url"])
+def test_nor_does_a_restore(name: str, tmp_path: Path) -> None:
+    (tmp_path / "x.tar").touch()
+    other = () if name == "--url" else ("--url", "postgresql://127.0.0.1:1/vp")
+    result = CliRunner().invoke(main, ["restore", str(tmp_path / "x.tar"), name, WITH_A_PERCENT_SIGN, *other])
+    assert result.exit_code == 2
+    assert "must be an address of Postgres" in result.output
+    assert SECRET not in result.output
+
+
+def said(command: tuple[str, ...], folder: Path, variables: dict[str, str]) -> str:
+    """What a command prints in its first seconds, if neither that nor anything it leaves has the password."""
+    log = folder / "log"
     with log.open("w") as output:
         running = subprocess.Popen(
             [sys.executable, "-m", "vp_pipeline.cli", *command],
-            env=environment(tmp_path),
-            cwd=tmp_path,
+            env=variables,
+            cwd=folder,
             stdout=output,
             stderr=output,
         )
@@ -64,9 +107,9 @@ def test_no_command_tells_it(command: tuple[str, ...], tmp_path: Path) -> None:
         running.wait(20)
     text = log.read_text()
     assert SECRET not in text
-    assert text.strip(), "it says something"
-    for file in tmp_path.rglob("*"):
+    for file in folder.rglob("*"):
         assert file.is_dir() or SECRET.encode() not in file.read_bytes(), file
+    return text
 
 
 def test_the_site_tells_it_to_nobody(tmp_path: Path) -> None:

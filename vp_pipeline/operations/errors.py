@@ -10,7 +10,8 @@ import click
 from pydantic import ValidationError
 
 from vp_pipeline.catalog import CatalogError
-from vp_pipeline.operations.place import PlaceError
+from vp_pipeline.operations.place import PlaceError, PlaceSettings
+from vp_pipeline.settings import complaints
 from vp_pipeline.upkeep.archive import BackupError
 
 
@@ -26,8 +27,4 @@ def told_plainly() -> Iterator[None]:
     except (BackupError, CatalogError, ExportError, PlaceError) as error:
         raise click.ClickException(str(error)) from error
     except ValidationError as error:
-        problems = (
-            f"VP_{problem['loc'][0]}".upper() + f": {problem['msg']} (found {problem['input']!r})"
-            for problem in error.errors()
-        )
-        raise click.ClickException("\n".join(problems)) from error
+        raise click.ClickException(complaints(error, PlaceSettings)) from error

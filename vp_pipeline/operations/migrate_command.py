@@ -16,9 +16,9 @@ from vp_pipeline.operations.place import PlaceError, PlaceSettings
 from vp_pipeline.settings import Source
 from vp_pipeline.storage import installation, roles
 from vp_pipeline.storage import migrate as schema
+from vp_pipeline.storage.address import plain
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.upkeep.databases import DAGSTER
-from vp_pipeline.upkeep.servers import plain
 
 
 @click.command()
@@ -47,7 +47,7 @@ def migrate(wait: float) -> None:
                 roles.create(url, passwords)
                 roles.grant(url)
                 roles.hand_over(plain(urls[DAGSTER]))
-        except (psycopg.Error, CommandError, installation.MixedSourcesError) as error:
+        except (psycopg.Error, CommandError, ValueError, installation.MixedSourcesError) as error:
             raise PlaceError(f"the database cannot be used: {' '.join(str(error).split())}") from error
     click.echo(f"tables of version {schema.newest()}")
 

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 import psycopg
-from pydantic import AnyHttpUrl, SecretStr
+from pydantic import AnyHttpUrl, SecretStr, field_validator
 
 from vp_pipeline.catalog import Catalog, load_catalog
-from vp_pipeline.settings import LABELS, Source, UserSettings
+from vp_pipeline.settings import LABELS, Source, UserSettings, database_address
 from vp_pipeline.storage import access
 from vp_pipeline.storage.access import AccessError
 from vp_pipeline.storage.connection import Connection, transaction
@@ -35,6 +35,11 @@ class PlaceSettings(UserSettings):
     hourly_start: datetime | None = None
     writer_password: SecretStr | None = None
     reader_password: SecretStr | None = None
+
+    @field_validator("database_url", "dagster_database_url")
+    @classmethod
+    def _address(cls, value: SecretStr | None) -> SecretStr | None:
+        return database_address(value)
 
     @property
     def folder(self) -> Path:

@@ -10,6 +10,7 @@ import click
 
 from vp_pipeline.operations.errors import told_plainly
 from vp_pipeline.storage import access, embedded
+from vp_pipeline.storage.address import checked
 from vp_pipeline.storage.embedded import EmbeddedPostgresError
 from vp_pipeline.upkeep import restore as restoring
 from vp_pipeline.upkeep.archive import BackupError
@@ -26,6 +27,11 @@ def restore(file: Path, home: Path | None, url: str | None, dagster_url: str | N
     """Restore a backup into an empty place and compare every table with what was backed up."""
     if (home is None) == (url is None):
         raise click.UsageError("say either --home or --url")
+    for option, address in (("--url or VP_RESTORE_URL", url), ("--dagster-url", dagster_url)):
+        try:
+            checked(address or "")
+        except ValueError as error:
+            raise click.UsageError(f"{option}: {error}") from error
     with told_plainly():
         manifest = restoring.restorable(file)
         if home is not None:

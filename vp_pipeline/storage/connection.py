@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from vp_pipeline.storage.address import plain
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -27,6 +29,6 @@ def guarded(url: str) -> str:
 @contextmanager
 def transaction(url: str) -> Iterator[Connection]:
     """A connection whose statements are committed together, or not at all."""
-    with psycopg.connect(url, application_name="vp") as connection:
+    with psycopg.connect(plain(url), application_name="vp") as connection:
         connection.execute("SET TIME ZONE 'UTC'")
         yield connection

@@ -15,6 +15,7 @@ from typing import TypedDict
 
 import psycopg
 
+from vp_pipeline.storage.address import plain
 from vp_pipeline.storage.connection import Connection, guarded
 from vp_pipeline.storage.installation import source_of
 from vp_pipeline.upkeep import archive, contents, servers
@@ -148,7 +149,7 @@ def _contents(connection: Connection) -> DatabaseContents:
 @contextmanager
 def _snapshot(url: str) -> Iterator[tuple[Connection, str]]:
     """A connection, and the name by which pg_dump sees the same state of the database."""
-    with psycopg.connect(guarded(servers.plain(url)), application_name="vp backup") as connection:
+    with psycopg.connect(guarded(plain(url)), application_name="vp backup") as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
         yield connection, str(row[0] if row else "")

@@ -5,7 +5,8 @@ Here belong their names and how one is found from the other. `DAGSTER` and `OWN`
 
 from pydantic import SecretStr
 
-from vp_pipeline.upkeep.servers import beside, plain
+from vp_pipeline.storage.address import plain
+from vp_pipeline.upkeep.servers import beside
 
 DAGSTER, OWN = "dagster", "vp"
 

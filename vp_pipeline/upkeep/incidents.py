@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from vp_pipeline.storage.address import plain
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.upkeep.servers import plain
 
 # Of each check the newest result, by number first: a month of results sorted is 75 MB of temporary files.
 _CHECKS = """

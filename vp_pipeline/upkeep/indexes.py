@@ -10,7 +10,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from vp_pipeline.upkeep.servers import plain
+from vp_pipeline.storage.address import plain
 
 # Rebuilt when half is empty, so that no more is written anew than is gained, and not for a few pages.
 _TIMES = 2

@@ -16,7 +16,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from vp_pipeline.upkeep.servers import plain
+from vp_pipeline.storage.address import plain
 
 _ENOUGH_DEAD_ROWS = 1000
 

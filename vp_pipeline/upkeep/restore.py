@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from vp_pipeline.storage import dagster_tables, migrate
+from vp_pipeline.storage.address import plain
 from vp_pipeline.storage.connection import guarded
 from vp_pipeline.upkeep import archive, contents, loading, servers
 from vp_pipeline.upkeep.archive import BackupError
@@ -58,20 +59,20 @@ def restore(path: Path, manifest: Manifest, urls: Mapping[str, str]) -> None:
         try:
             with archive.opened(path) as backup:
                 for name, url in urls.items():
-                    made[url] = migrate.create_database(servers.plain(url))
+                    made[url] = migrate.create_database(plain(url))
                     _load(backup, name, url, manifest)
         except BaseException:
             for url, database in made.items():
                 (_drop if database else _clear)(url)
             raise
-        migrate.upgrade(servers.plain(urls[OWN]))
+        migrate.upgrade(plain(urls[OWN]))
     except psycopg.Error as error:
         raise BackupError(f"the server cannot be used: {' '.join(str(error).split())}") from error
 
 
 def _refuse(url: str, needed: int) -> None:
     """Nobody's data are overwritten, and no server gets what it cannot read."""
-    parts = psycopg.conninfo.conninfo_to_dict(servers.plain(url))
+    parts = psycopg.conninfo.conninfo_to_dict(plain(url))
     with psycopg.connect(servers.beside(url, "postgres")) as connection:
         found = connection.info.server_version // 10_000
         if found < needed:
@@ -83,7 +84,7 @@ def _refuse(url: str, needed: int) -> None:
             "SELECT 1 FROM pg_database WHERE datname = %s", [parts["dbname"]]
         ).fetchone()
     if exists:
-        with psycopg.connect(guarded(servers.plain(url))) as connection:
+        with psycopg.connect(guarded(plain(url))) as connection:
             held = len(contents.tables(connection))
             schema = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'site'").fetchone()
         if held or schema:
@@ -96,14 +97,14 @@ def _refuse(url: str, needed: int) -> None:
 
 def _load(backup: archive.Reader, name: str, url: str, manifest: Manifest) -> None:
     """The tables as of the backup's version, and its rows; compared."""
-    held, plain = manifest["databases"][name], servers.plain(url)
+    held, own = manifest["databases"][name], plain(url)
     if name == OWN:
-        migrate.upgrade(plain, held["schema"])
+        migrate.upgrade(own, held["schema"])
     else:
-        dagster_tables.create(plain, held["tables"])
+        dagster_tables.create(own, held["tables"])
     made_with_rows = frozenset({"alembic_version"} if name == OWN else ())
-    columns = loading.load(backup.blocks(f"{name}.dump"), plain, made_with_rows)
-    with psycopg.connect(guarded(plain)) as connection:
+    columns = loading.load(backup.blocks(f"{name}.dump"), own, made_with_rows)
+    with psycopg.connect(guarded(own)) as connection:
         found = contents.of(connection, columns)
     if lines := contents.differences(manifest["databases"][name]["tables"], found):
         raise BackupError(f"what was restored into {name} is not what was backed up: " + "; ".join(lines))
@@ -111,7 +112,7 @@ def _load(backup: archive.Reader, name: str, url: str, manifest: Manifest) -> No
 
 def _clear(url: str) -> None:
     """Empty again a database that was there, and empty."""
-    with psycopg.connect(guarded(servers.plain(url))) as connection:
+    with psycopg.connect(guarded(plain(url))) as connection:
         connection.execute("DROP SCHEMA IF EXISTS site CASCADE")
         for name in contents.tables(connection):
             table = sql.Identifier("public", name)
@@ -121,6 +122,6 @@ def _clear(url: str) -> None:
 
 
 def _drop(url: str) -> None:
-    name = str(psycopg.conninfo.conninfo_to_dict(servers.plain(url))["dbname"])
+    name = str(psycopg.conninfo.conninfo_to_dict(plain(url))["dbname"])
     with psycopg.connect(servers.beside(url, "postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -15,6 +15,7 @@ from typing import IO
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from vp_pipeline.storage import programs
+from vp_pipeline.storage.address import plain
 from vp_pipeline.upkeep.archive import CHUNK, BackupError
 
 _VARIABLES = {
@@ -29,12 +30,6 @@ _VARIABLES = {
 }
 # Where a password may come from if the address has none.
 _SECRETS = frozenset({"PGPASSWORD", "PGPASSFILE"})
-
-
-def plain(url: str) -> str:
-    """An address as libpq takes it: SQLAlchemy names its driver in the scheme."""
-    scheme, mark, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}{mark}{rest}"
 
 
 def beside(url: str, database: str) -> str:

@@ -122,3 +122,10 @@ def test_migrate_waits_no_longer_than_told() -> None:
     assert result.exit_code == 1
     assert "the database cannot be used" in result.output
     assert "VP_DATABASE_URL is not set" in vp("migrate").output
+
+
+def test_migrate_needs_a_name(postgres_server: embedded.EmbeddedPostgres) -> None:
+    url = postgres_server.url("")
+    result = vp("migrate", VP_DATABASE_URL=url, VP_DAGSTER_DATABASE_URL=url)
+    assert result.exit_code == 1
+    assert "the database's address names no database" in result.output
