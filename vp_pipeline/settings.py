@@ -10,6 +10,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
@@ -30,6 +31,16 @@ class SettingsError(ValueError):
 def database_address(value: SecretStr | None) -> SecretStr | None:
     """For a validator: the address of a database, which is one that can be used; as libpq takes it."""
     return None if value is None else SecretStr(checked(value.get_secret_value()))
+
+
+def _parts(value: SecretStr, schemes: set[str]) -> SplitResult | None:
+    """The parts of an address with one of the schemes and a host; None if it is none."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+        usable = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError:  # quotes what it takes for a port, which may be of a password
+        return None
+    return parts if usable else None
 
 
 class Settings(BaseSettings):
@@ -147,6 +158,25 @@ class Settings(BaseSettings):
     def _redis(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
             raise ValueError("must begin with redis:// or rediss://")
+        return value
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _web(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and _parts(value, {"http", "https"}) is None:
+            raise ValueError("must be an address that begins with https:// or http:// and has a host")
+        return value
+
+    @field_validator("alert_smtp_url")
+    @classmethod
+    def _mail(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = None if value is None else _parts(value, {"smtp", "smtps"})
+        # What ends a host ends a password too, and the rest of it would be taken for a path.
+        if value is not None and (parts is None or parts.path.strip("/") or parts.query or parts.fragment):
+            raise ValueError(
+                "must be a mail server, such as smtp://user:password@host:587 or smtps://host; in a password"
+                " /, ?, # and @ are written %2F, %3F, %23 and %40"
+            )
         return value
 
     @field_validator("hourly_start")

@@ -1,5 +1,6 @@
 import os
 import pickle
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -174,3 +175,29 @@ def test_settings_can_be_handed_to_another_process() -> None:
     again = pickle.loads(pickle.dumps(settings))
     assert isinstance(again, Settings)
     assert again == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VP_ALERT_WEBHOOK", "hooks.example.org/geheim"),
+        ("VP_ALERT_WEBHOOK", "ftp://hooks.example.org/geheim"),
+        ("VP_ALERT_WEBHOOK", "https:///geheim"),
+        ("VP_ALERT_WEBHOOK", "https://hooks.example.org:geheim/"),
+        ("VP_ALERT_SMTP_URL", "mail.example.org:geheim"),
+        ("VP_ALERT_SMTP_URL", "http://u:geheim@mail.example.org"),
+        ("VP_ALERT_SMTP_URL", "smtp://u:geheim@"),
+        *(("VP_ALERT_SMTP_URL", f"smtp://u:{word}@mail.example.org:587")
+          for word in ("geheim/x", "1/geheim", "geheim#x", "1#geheim", "geheim?x", "1?geheim", "[geheim")),
+    ],
+)  # fmt: skip
+def test_an_address_of_alerts_is_checked_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("VP_ALERT_EMAIL", "me@example.org")
+    monkeypatch.setenv("VP_ALERT_SMTP_URL", "smtps://u:%2Fgeheim@mail.example.org")
+    load_settings()
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"{name}: Value error, must be") as refused:
+        load_settings()
+    assert "geheim" not in "".join(traceback.format_exception(refused.value))

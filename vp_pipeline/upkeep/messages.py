@@ -44,10 +44,14 @@ def send(channels: Channels, name: str, news: News) -> None:
     """
     subject = f"{channels.label}: {'OK again' if news.kind == 'recovery' else 'ALERT'}: {news.incident}"
     text = f"{news.text}\nSince {news.since}. {channels.link}".strip()
-    if name == "webhook" and channels.webhook:
-        _post(channels.webhook, subject, text, news)
-    elif name == "email" and channels.email and channels.smtp:
-        _mail(channels.smtp, channels.email, subject, text)
+    try:
+        if name == "webhook" and channels.webhook:
+            _post(channels.webhook, subject, text, news)
+        elif name == "email" and channels.email and channels.smtp:
+            _mail(channels.smtp, channels.email, subject, text)
+    except ValueError as error:
+        # Not chained: of an address that cannot be read it quotes a part, which may be of the password.
+        raise DeliveryError(f"the address of {name} cannot be used: {type(error).__name__}") from None
 
 
 def _post(url: str, subject: str, text: str, news: News) -> None:

@@ -3,6 +3,7 @@
 import json
 import socketserver
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -113,6 +114,18 @@ def test_nobody_there(name: str) -> None:
         send(channels, name, ALERT)
     assert "s3cret" not in f"{told.value!r}{told.value.__cause__}"
     assert "127.0.0.1" in str(told.value)
+
+
+@pytest.mark.parametrize("password", ["s3cret/", "/s3cret", "s3cret#", "s3cret?", "[s3cret", "1/s3cret"])
+@pytest.mark.parametrize("name", ["webhook", "email"])
+def test_an_address_that_cannot_be_read(name: str, password: str) -> None:
+    """One channel's mistake is a failed delivery, so that the others go on, and tells no part of it."""
+    channels = Channels(
+        webhook=f"http://u:{password}@127.0.0.1:1/", email="a@b", smtp=f"smtp://u:{password}@127.0.0.1:1"
+    )
+    with pytest.raises(DeliveryError) as told:
+        send(channels, name, ALERT)
+    assert "s3cret" not in "".join(traceback.format_exception(told.value))
 
 
 def test_mail_needs_both() -> None:
