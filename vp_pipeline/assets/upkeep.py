@@ -19,10 +19,10 @@ from dagster import (
 )
 
 from vp_pipeline.settings import Settings
+from vp_pipeline.upkeep.disk import LEAST_FREE
 
 GROUP = "upkeep"
 DISK_CHECK = "disk_space"
-LEAST_FREE = 2_000_000_000
 
 
 def build_upkeep(settings: Settings) -> list[AssetsDefinition]:

@@ -12,10 +12,9 @@ from vp_pipeline.catalog import Catalog, CatalogError, load_catalog
 from vp_pipeline.operations.place import PlaceSettings
 from vp_pipeline.storage import migrate
 from vp_pipeline.storage.connection import Connection
+from vp_pipeline.upkeep.disk import LEAST_FREE
 from vp_pipeline.windows import HOUR, floor
 
-# A year of two dozen markets with all that belongs to it is a few gigabytes.
-LEAST_FREE = 2 * 10**9
 # Dagster's pages grow slow with the keys; the moving window has at most 62 days.
 MOST_LIVE_HOURS = 100 * 24
 
@@ -90,11 +89,9 @@ def _server(connection: Connection) -> Check:
 
 def _schema(connection: Connection) -> Check:
     newest = migrate.newest()
-    row = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
-    if row is None or row[0] is None:
+    held = migrate.version(connection)
+    if held is None:
         return Check("schema", "none", "start the platform once, which makes it")
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    held = None if row is None else str(row[0])
     if held != newest:
         remedy = "start the platform once with this version, or use the version that made it"
         return Check("schema", f"version {held}, this program needs {newest}", remedy)

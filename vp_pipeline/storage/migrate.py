@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from vp_pipeline.storage.connection import guarded
+from vp_pipeline.storage.connection import Connection, guarded
 from vp_pipeline.storage.locks import Lock
 
 
@@ -49,6 +49,14 @@ def upgrade(url: str, revision: str = "head") -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": Lock.MIGRATION})
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
+
+
+def version(connection: Connection) -> str | None:
+    """The version of a database's tables, Dagster's too; None if it has none."""
+    if connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+    return None if row is None else str(row[0])
 
 
 def newest() -> str | None:

@@ -11,7 +11,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Self
 
@@ -69,13 +69,16 @@ def new_file(path: Path, moment: float) -> Iterator[Writer]:
         if path.exists():
             raise BackupError(f"{path} exists: choose another name")
         part.touch(0o600)
-        with part.open("wb") as file:
-            writer = Writer(file, moment)
-            yield writer
-            writer.close()
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
+        try:
+            with part.open("wb") as file:
+                writer = Writer(file, moment)
+                yield writer
+                writer.close()
+                file.flush()
+                os.fsync(file.fileno())
+            part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -86,9 +89,6 @@ def new_file(path: Path, moment: float) -> Iterator[Writer]:
             f"{path} cannot be written: {error.strerror or error}: free space there, "
             "or name another place with --out or in VP_BACKUP_DIR"
         ) from error
-    finally:
-        with suppress(OSError):  # already renamed, or never made
-            part.unlink()
 
 
 class Reader:

@@ -15,6 +15,7 @@ from typing import TypedDict
 
 import psycopg
 
+from vp_pipeline.storage import migrate
 from vp_pipeline.storage.address import plain
 from vp_pipeline.storage.connection import Connection, guarded
 from vp_pipeline.storage.installation import source_of
@@ -137,10 +138,8 @@ def retain(folder: Path, keep: int) -> tuple[Path, ...]:
 
 
 def _contents(connection: Connection) -> DatabaseContents:
-    there = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() != (None,)
-    row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone() if there else None
     return {
-        "schema": "" if row is None else str(row[0]),
+        "schema": migrate.version(connection) or "",
         "server": connection.info.server_version // 10_000,
         "tables": contents.of(connection),
     }

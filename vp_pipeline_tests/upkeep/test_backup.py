@@ -139,6 +139,8 @@ def test_a_backup_that_fails_leaves_nothing(filled: dict[str, str], tmp_path: Pa
     assert (tmp_path / "b.tar").read_text() == "mine"
     with pytest.raises(BackupError, match="cannot be written"):
         backup.make(filled, Path("/proc/no/backup.tar"), NOW)
+    with pytest.raises(BackupError, match="cannot be written"):
+        backup.make(filled, tmp_path / "b.tar" / "below.tar", NOW)
 
 
 def test_writing_while_others_write(filled: dict[str, str], tmp_path: Path) -> None:
