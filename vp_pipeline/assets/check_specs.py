@@ -8,7 +8,7 @@ from dagster import AssetCheckSpec, AssetKey
 
 _COVERAGE = {
     "markets_answer": "Every market could be fetched in this run; if not, the reason of each.",
-    "completeness": "No minute of the last 24 hours is unknown.",
+    "completeness": "No minute of the last 24 hours is unknown, but for the last ones of a quiet market.",
     "staleness": "The newest final candle of every market is at most 30 minutes old, by exchange time.",
 }
 _AGGREGATE = {

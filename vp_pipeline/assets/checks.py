@@ -24,11 +24,11 @@ from vp_pipeline.analytics.candle_checks import (
     check_sanity,
     check_staleness,
 )
-from vp_pipeline.assets.intake import Answers
+from vp_pipeline.assets.intake import SO_FAR_NONE, Answers
 from vp_pipeline.storage import candles, ledger, rows
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import QUOTE_RATE, VENUE_VERDICT
-from vp_pipeline.windows import DAY, Window
+from vp_pipeline.windows import DAY, MINUTE, Window
 
 STALE = timedelta(minutes=30)
 
@@ -46,10 +46,11 @@ def judge_coverage(
     """Results of the coverage's checks, about the markets that were asked."""
     names = {number: answer.market.name for number, answer in asked.items()}
     failed = [f"{a.market.name}: {a.failure.reason}" for a in asked.values() if a.failure is not None]
-    counts = ledger.counts(connection, Window(now - DAY, now), list(asked))
+    runs = ledger.runs(connection, list(asked), Window(now - DAY, now))
+    unknown = {number: sum(_minutes_unknown(run, now) for run in runs[number]) for number in asked}
     holes = [
         f"{names[number]}: {minutes} minutes of the last 24 hours are unknown"
-        for number, minutes in zip(counts["market_id"], counts["unknown"], strict=True)
+        for number, minutes in unknown.items()
         if minutes
     ]
     newest = candles.newest(connection, list(asked))
@@ -60,6 +61,14 @@ def judge_coverage(
     stale = map(str, check_staleness(venues, pd.Timestamp(now), pd.Timedelta(STALE)))
     found = {"markets_answer": failed, "completeness": holes, "staleness": list(stale)}
     yield from _results(context, key, found, len(asked))
+
+
+def _minutes_unknown(run: ledger.Run, now: datetime) -> int:
+    """Minutes of a run that are unknown; a market may be quiet for as long as it is not stale."""
+    if run.state != "unknown":
+        return 0
+    end = min(run.end, now - STALE) if run.reason == SO_FAR_NONE else run.end
+    return max(0, (end - run.start) // MINUTE)
 
 
 def judge_aggregate(

@@ -11,7 +11,7 @@ from vp_pipeline.assets.history_windows import pieces
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import ledger
+from vp_pipeline.storage import candles, ledger
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import follow, followed_since
@@ -43,13 +43,20 @@ def plan(
     again = settings.refetch_minutes * MINUTE
     ends = ledger.frontier(connection, list(markets))
     unknown = ledger.unknown(connection, list(markets))
+    seen = candles.following(connection, [(n, gap.end) for n, gaps in unknown.items() for gap in gaps])
     wanted: Wanted = {}
     for number, market in markets.items():
         recent = _recent(window, ends.get(number), again)
-        gaps = [_with_young(gap, begun[number], again) for gap in unknown.get(number, [])]
-        before = [Window(gap.start, max(gap.start, min(gap.end, recent.start))) for gap in gaps]
-        page = traits_of(market.exchange).page
-        wanted[number] = [recent, *pieces(before, page, HEALED_AT_ONCE)]
+        traits = traits_of(market.exchange)
+        gaps = [
+            Window(
+                _with_young(gap, begun[number], again),
+                _with_later(gap, recent, seen.get((number, gap.end)), now - traits.doubted),
+            )
+            for gap in unknown.get(number, [])
+            if _with_young(gap, begun[number], again) < recent.start
+        ]
+        wanted[number] = [recent, *pieces(gaps, traits.page, HEALED_AT_ONCE)]
     return wanted
 
 
@@ -74,6 +81,15 @@ def _recent(window: Window, known_until: datetime | None, again: timedelta) -> W
     return Window(min(window.start, known_until - again), window.end)
 
 
-def _with_young(gap: Window, begun: datetime, again: timedelta) -> Window:
-    """The gap and the minutes before it, which were young when they were fetched and not asked for since."""
-    return Window(min(gap.start, max(begun, gap.start - again)), gap.end)
+def _with_young(gap: Window, begun: datetime, again: timedelta) -> datetime:
+    """Where to begin: the minutes before it were young when they were fetched, and not asked for since."""
+    return min(gap.start, max(begun, gap.start - again))
+
+
+def _with_later(gap: Window, recent: Window, seen: datetime | None, doubted_from: datetime) -> datetime:
+    """Where to end: before `recent`, or if the gap is young with the candle `seen` after it, or one that
+    `recent` may bring, since no absence after the last candle of an answer is believed.
+    """
+    if gap.start >= recent.start or gap.end <= doubted_from:
+        return min(gap.end, recent.start)
+    return recent.end if seen is None else min(recent.end, seen + MINUTE)

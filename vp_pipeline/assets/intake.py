@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
+from vp_pipeline.assets.history_windows import minus
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.frames import GRACE, Fetched
 from vp_pipeline.exchanges.traits import traits_of
@@ -21,7 +22,7 @@ from vp_pipeline.storage.candles import Stored
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import lock
-from vp_pipeline.windows import HOUR, MINUTE, Window, floor
+from vp_pipeline.windows import EPOCH, MINUTE, Window, floor
 
 if TYPE_CHECKING:
     from vp_pipeline.exchanges.errors import FetchError
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 Outcome: TypeAlias = "Fetched | FetchError"
 BEHIND = "had not closed by the exchange's own clock"
 SO_FAR_NONE = "the exchange has no candle so far: it will be asked again"
-# An answer without any candle is taken at its word about minutes that closed this long ago.
-BELIEVED_AFTER = HOUR
 
 
 @dataclass(frozen=True)
@@ -135,12 +134,13 @@ def _of_answer(
     if start < answered.start:
         unasked = Window(start, max(start, min(answered.start, closed.end)))
         yield Finding(number, unasked, "unknown", fetched.note)
-    if fetched.frame.empty and not final:
-        # Nothing at all: an outage, or an exchange that has not written its candles yet.
-        young = max(answered.start, min(answered.end, fetched.exchange_time - BELIEVED_AFTER))
-        yield Finding(number, Window(floor(young, MINUTE), answered.end), "unknown", SO_FAR_NONE)
-        answered = Window(answered.start, floor(young, MINUTE))
-    yield Finding(number, answered, "answered")
+    # After the last candle an exchange may have none, or not have written it yet.
+    young = floor(min(now, fetched.exchange_time) - traits_of(market.exchange).doubted, MINUTE)
+    believed = [Window(EPOCH, max(EPOCH, young)), *minus(answered, [] if final else fetched.silent)]
+    for waiting in minus(answered, believed):
+        yield Finding(number, waiting, "unknown", SO_FAR_NONE)
+    for window in believed:
+        yield Finding(number, window.intersect(answered), "answered")
     if end < closed.end:
         late = Window(max(end, start), closed.end)
         yield Finding(number, late, "unknown", BEHIND)

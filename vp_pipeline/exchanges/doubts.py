@@ -10,10 +10,8 @@ from vp_pipeline.exchanges.answer import Answer
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Row, settled
 from vp_pipeline.exchanges.second_look import DOUBTED, absences, count_in, rows_in, times_in
-from vp_pipeline.windows import DAY, EPOCH, MINUTE, Window, from_ms
-
-# How long an exchange that shows no candle of a market is asked again rather than believed.
-RECENT = DAY
+from vp_pipeline.exchanges.traits import RECENT
+from vp_pipeline.windows import EPOCH, MINUTE, Window, from_ms
 
 Ask = Callable[[str, Window, str], Awaitable[tuple[list[Row], Answer]]]
 """Rows of a symbol within a window, and the answer that brought them; the last text names the market."""
@@ -37,8 +35,8 @@ class Doubts:
 
         A server in trouble answers with an empty list, one with too many rows drops the oldest. So a long
         absence is believed when a request for exactly it brings nothing, and an answer that shows the candle
-        before it shows none in it; for a short one at the beginning the latter is enough. Of a short one at
-        the end the next ticks ask again.
+        before it shows none in it; for a short one at the beginning the latter is enough. Of what is
+        missing at the end it is for others to say whether a later candle has been seen.
         """
         rows, answer = await self._ask(symbol, page, market)
         moment = answer.now

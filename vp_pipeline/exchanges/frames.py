@@ -40,8 +40,9 @@ class Fetched:
 
     `answered` is the part of the window in which every minute had closed at least GRACE before the
     exchange's time and was served: a minute of it without a candle is one for which the exchange has none.
-    `note` says why it begins after the window, if it does. `ahead` is how far the exchange's clock was ahead
-    of ours.
+    `silent` are the parts of the window after the last candle of each answer: that there is none may as well
+    be a feed that lags. `note` says why it begins after the window, if it does. `ahead` is how far the
+    exchange's clock was ahead of ours.
     """
 
     frame: "pd.DataFrame"
@@ -50,6 +51,7 @@ class Fetched:
     exchange_time: datetime
     note: str = field(default="")
     ahead: timedelta = field(default=timedelta(0))
+    silent: Sequence[Window] = field(default=())
 
 
 def settled(moment: datetime, bar: timedelta = MINUTE) -> datetime:

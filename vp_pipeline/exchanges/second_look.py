@@ -34,6 +34,12 @@ def absences(
     return [end for end, least in ends if end and end.end - end.start >= least]
 
 
+def after_last(rows: Sequence[Row], window: Window) -> Window:
+    """The part of a window of minutes after the last row that lies in it: all of it if none does."""
+    times = times_in(rows, window)
+    return Window(from_ms(max(times)) + MINUTE if times else window.start, window.end)
+
+
 def count_in(rows: Sequence[Row], window: Window) -> int:
     """How many rows open in the window."""
     return len(times_in(rows, window))

@@ -27,6 +27,7 @@ from vp_pipeline.exchanges.lean import ccxt
 from vp_pipeline.exchanges.listings import Listings, ListingsFile, chosen
 from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.patience import USUAL, Patience
+from vp_pipeline.exchanges.second_look import after_last
 from vp_pipeline.exchanges.strict import Request, Strict, current_request
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.windows import MINUTE, Window, floor, from_ms, to_ms
@@ -118,6 +119,7 @@ class SpotClient:
             raise ValueError(f"{market}: nothing to fetch in an empty window")
         await self._prepare(symbol, market)
         rows: list[Row] = []
+        silent: list[Window] = []
         first: datetime | None = None
         ahead = self.ahead
         served_from, answered_from, asked_to = window.start, window.end, window.end
@@ -133,6 +135,7 @@ class SpotClient:
             fetched, answer = await self._doubts.whole(symbol, page, market)
             moment = answer.now
             rows += fetched
+            silent.append(after_last(fetched, page))
             served_from = max(served_from, self._oldest(moment) or served_from)
             answered_from = min(max(page.start, served_from), asked_to)
             # What was open when the newest candles came may have closed since.
@@ -146,7 +149,7 @@ class SpotClient:
             frame = candles_of(rows, Window(answered_from, window.end), first)
         except BadCandlesError as error:
             raise FetchError(market, f"the answer is not candles ({error})", retryable=True) from error
-        return Fetched(frame, window, answered, first, note, ahead or timedelta(0))
+        return Fetched(frame, window, answered, first, note, ahead or timedelta(0), silent)
 
     async def latest(self, symbol: str, window: Window) -> tuple[NDArray[np.float64], datetime]:
         """Minutes of a window of at most a page as one request shows them, and the exchange's time.

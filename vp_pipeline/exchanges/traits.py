@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+RECENT = timedelta(days=1)
+"""So long after a minute an exchange that shows nothing since is asked again rather than believed."""
+
 
 @dataclass(frozen=True)
 class Extras:
@@ -38,6 +41,11 @@ class Traits:
     by_clock: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
+
+    @property
+    def doubted(self) -> timedelta:
+        """How long minutes after the last candle shown are asked for again: while they are surely served."""
+        return RECENT if self.depth is None else min(RECENT, self.depth / 2)
 
 
 _KLINE = Extras(turnover=7, taker_buy=9)

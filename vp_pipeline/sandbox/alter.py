@@ -1,4 +1,4 @@
-"""What faults of content make of an answer: candles missing, doubled, out of order, early, or no candles.
+"""What faults of content make of an answer: candles missing, late, doubled, out of order, early, or none.
 
 Which fault a request meets is decided in `faults`.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from vp_pipeline.sandbox.candles import MINUTE_MS, Candles
 
-Alteration = Literal["empty_list", "short", "reordered", "duplicated", "revised"]
+Alteration = Literal["empty_list", "short", "reordered", "duplicated", "revised", "stalled"]
 
 _EARLY = 0.75  # how much of its volume a candle shows before it is revised
 
@@ -32,6 +32,8 @@ def candles(kind: Alteration, minutes: float, now_ms: int) -> Callable[[Candles,
                 return _picked(true, np.concatenate([places[1::2][::-1], places[::2]]))
             case "revised":
                 return _early(true, now_ms - step_ms - round(minutes * MINUTE_MS), now_ms - step_ms)
+            case "stalled":
+                return true.take(slice(0, int((true.open_time <= now_ms - round(minutes * MINUTE_MS)).sum())))
 
     return alter
 

@@ -43,6 +43,7 @@ class Fault(BaseModel):
     - of candles alone, with status 200 and in the exchange's format: `empty_list`, no candles; `short`,
       without the oldest half; `reordered`; `duplicated`, every candle twice; `garbage_rows`, rows of nulls;
       `revised`, too little volume in candles closed less than `minutes` ago, the true one afterwards;
+      `stalled`, without those that opened less than `minutes` ago, as if the feed of candles stood still;
     - of the archive alone, `wrong_checksum`: another digest than that of the file, and `truncated_zip`: a
       complete answer with half a file.
 
@@ -69,6 +70,7 @@ class Fault(BaseModel):
         "duplicated",
         "garbage_rows",
         "revised",
+        "stalled",
         "wrong_checksum",
         "truncated_zip",
     ]
@@ -90,8 +92,8 @@ class Fault(BaseModel):
             raise ValueError("`seconds` goes with kinds `delay`, `drip` and `skew`, and with no other")
         if self.seconds is not None and self.kind != "skew" and not 0 < self.seconds <= _LONGEST_SECONDS:
             raise ValueError(f"`seconds` of kind `{self.kind}` is above 0 and at most {_LONGEST_SECONDS}")
-        if (self.kind == "revised") != (self.minutes is not None):
-            raise ValueError("`minutes` goes with kind `revised`, and with no other")
+        if (self.kind in ("revised", "stalled")) != (self.minutes is not None):
+            raise ValueError("`minutes` goes with kinds `revised` and `stalled`, and with no other")
         if self.connection is not None and self.kind != "truncated":
             raise ValueError("`connection` goes with kind `truncated`, and with no other")
         if self.start is not None and self.end is not None and self.end <= self.start:
@@ -117,7 +119,7 @@ class Fault(BaseModel):
 
     def alteration(self, now_ms: int) -> Callable[[Candles, int], Candles]:
         """What it makes of the candles of an answer."""
-        if self.kind in ("empty_list", "short", "reordered", "duplicated", "revised"):
+        if self.kind in ("empty_list", "short", "reordered", "duplicated", "revised", "stalled"):
             return alter.candles(self.kind, self.minutes or 0, now_ms)
         return lambda candles, _: candles
 
@@ -181,7 +183,7 @@ async def apply(fault: Fault, request: web.Request, answer: web.Response) -> web
         case "garbage_rows":
             nulls = json.dumps(alter.garbage(json.loads(_bytes(answer))))
             return web.Response(status=answer.status, text=nulls, content_type="application/json")
-        case "empty_list" | "short" | "reordered" | "duplicated" | "revised":
+        case "empty_list" | "short" | "reordered" | "duplicated" | "revised" | "stalled":
             return answer  # its candles are altered already
         case "wrong_checksum" | "truncated_zip":
             return answer  # the archive has made it so

@@ -132,6 +132,19 @@ def newest(connection: Connection, market_ids: Sequence[int]) -> dict[int, datet
     return {number: moment for number, moment in rows if moment is not None}
 
 
+def following(
+    connection: Connection, moments: Sequence[tuple[int, datetime]]
+) -> dict[tuple[int, datetime], datetime]:
+    """Open time of a market's first final candle from a moment on; where there is none it is left out."""
+    rows = connection.execute(
+        "SELECT number, moment, (SELECT open_time FROM candle WHERE market_id = number"
+        " AND open_time >= moment AND NOT provisional ORDER BY open_time LIMIT 1)"
+        " FROM unnest(%s::int2[], %s::timestamptz[]) AS asked (number, moment)",
+        [[number for number, _ in moments], [moment for _, moment in moments]],
+    )
+    return {(number, moment): first for number, moment, first in rows if first is not None}
+
+
 def final_minutes(connection: Connection, windows: Sequence[tuple[int, Window]]) -> dict[int, Times]:
     """By market, open times of its stored final candles within its windows, ascending, UTC."""
     found = Wanted.named(connection).of_segments(hulls_of(windows))

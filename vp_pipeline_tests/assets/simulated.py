@@ -134,6 +134,7 @@ def random_faults(chance: random.Random) -> list[dict[str, object]]:
         {"kind": "duplicated"},
         {"kind": "garbage_rows"},
         {"kind": "revised", "minutes": 3},
+        {"kind": "stalled", "minutes": 20},
     ]
     chosen = []
     for _ in range(chance.randint(1, 3)):

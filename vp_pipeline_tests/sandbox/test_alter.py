@@ -73,6 +73,8 @@ def test_rows_are_missing_doubled_or_out_of_order(source: GeneratedSource) -> No
         reordered = await here.klines()
         assert reordered != true
         assert sorted(reordered) == true
+        await here.faults(fault("stalled", minutes=20))  # the last of the hour opened a minute ago
+        assert await here.klines() == true[:41]
         await here.faults(fault("reordered", market="ETH/USDT"))
         assert await here.klines() == true
 
@@ -156,6 +158,7 @@ def test_listings_do_not_meet_faults_of_candles(source: GeneratedSource) -> None
         (fault("skew"), "`seconds`"),
         (fault("skew", seconds=1e6), "seconds"),
         (fault("revised"), "`minutes`"),
+        (fault("stalled"), "`minutes`"),
         (fault("short", minutes=1), "`minutes`"),
         (fault("reset", connection="kept"), "`connection`"),
         (fault("truncated", connection="half"), "connection"),

@@ -73,6 +73,9 @@ _STRIKES: Final[dict[str, int]] = {
     "kill profiles": 3,
 }
 STRIKES: Final = tuple(_STRIKES)
+_STALLED: Final = (4, 8, 12, 30, 70, 200)  # minutes
+# More requests than a tick makes: a fault with so many holds for a round.
+_ALL: Final = 500
 OUTAGE: Final = "outage"
 """What a whole exchange says that is down for a round."""
 
@@ -110,6 +113,7 @@ def draw(seed: int, number: int, markets: Sequence[str], perpetual: str) -> Roun
         # Where most is at stake: it forgets after twelve hours, and might seem to have forgotten more.
         wire.insert(0, {"exchange": "kraken", "kind": "skew", "seconds": 7200, "count": 3})
     wire += [_wire(chance, [perpetual]) for _ in range(chance.randint(1, 4))]
+    wire[:0] = _stalls(random.Random(f"{seed} {number} stalls"), markets)
     return Round(
         number,
         quarters=chance.choice((4, 12, 30, 44, 70)) if strike == "platform off" else 1,
@@ -120,6 +124,17 @@ def draw(seed: int, number: int, markets: Sequence[str], perpetual: str) -> Roun
         hours=chance.randint(2, 24),
         bars_killed=chance.random() < 0.2,
     )
+
+
+def _stalls(chance: random.Random, markets: Sequence[str]) -> list[WireFault]:
+    """Feeds of candles that stand still, while the clock goes on: for some answers, or for a round."""
+    stalls: list[WireFault] = []
+    for count in (chance.randint(1, 4), _ALL):
+        if chance.random() < 0.15:
+            exchange = chance.choice(markets).split()[0]
+            minutes = chance.choice(_STALLED)
+            stalls.append({"exchange": exchange, "kind": "stalled", "minutes": minutes, "count": count})
+    return stalls
 
 
 def _wire(chance: random.Random, markets: Sequence[str]) -> WireFault:
