@@ -33,7 +33,7 @@ from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.windows import DAY, MINUTE, Window, floor, minus
 
-# Final: no other source is asked about such a minute, but for a person's file about the last.
+# Final: no other source is asked about such a minute, but about the last the archive and a person's files.
 KNOWN = ("got", "exchange-empty")
 SETTLED = (*KNOWN, "unfetchable")
 # Minutes of a market in one round of requests, which is committed as a whole.
@@ -152,7 +152,7 @@ class SpotHistory:
         file = ArchiveFile(load.market.base + load.market.quote, "1m", month)
         with transaction(self._url) as connection:
             known = archive_files.known(connection, history_archive.paths_of(file))
-        left = self._left(load)
+        left = self._left(load, KNOWN)
         if not left and not known:
             return
         try:
@@ -214,8 +214,9 @@ class SpotHistory:
             done = Window(load.window.start, answer.windows[-1].end)
             left[load.number] = [part for window in left[load.number] for part in minus(window, [done])]
             return bool(left[load.number])
+        # A ban passes, and so does another source's trouble: then the load is to be repeated.
+        gone = load.market.retired is not None and error.unlisted and not load.problems
         load.problems.append(str(error))
-        gone = load.market.retired is not None and not error.retryable
         with transaction(self._url) as connection:
             ledger.record(
                 connection,

@@ -23,6 +23,7 @@ class FetchError(Exception):
     """One market could not be fetched. `retryable`: asking again soon may help, not before `wait_seconds`.
 
     `crowded`: the exchange limits our requests, and needs a longer pause than after other failures.
+    `unlisted`: the exchange says that it has no such market, which no waiting changes.
     """
 
     market: str
@@ -30,6 +31,7 @@ class FetchError(Exception):
     retryable: bool = False
     wait_seconds: float | None = None
     crowded: bool = False
+    unlisted: bool = False
 
     def __str__(self) -> str:
         return f"{self.market}: {self.reason}"
@@ -41,7 +43,13 @@ def from_ccxt(market: str, error: Exception, answer: Answer) -> FetchError:
     failure = by_status(market, answer)
     if failure is None:
         reason, retryable = _ccxt_reason(error, detail, answer)
-        failure = FetchError(market, reason, retryable, crowded=isinstance(error, ccxt.DDoSProtection))
+        failure = FetchError(
+            market,
+            reason,
+            retryable,
+            crowded=isinstance(error, ccxt.DDoSProtection),
+            unlisted=isinstance(error, ccxt.BadSymbol),
+        )
     return heeding(failure, answer)
 
 

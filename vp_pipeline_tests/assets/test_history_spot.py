@@ -14,6 +14,7 @@ from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.storage import ledger, stale
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.ledger import Finding
+from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
 from vp_pipeline_tests.assets import recordings
 from vp_pipeline_tests.assets.histories import Platform, month, settings_of
@@ -142,6 +143,46 @@ def test_a_retired_market_of_the_archive_ends_on_its_last_day(here: Platform) ->
     assert load(here, [name], month(2024, 1))[name].got == 0
 
 
+UNLISTED = {"kind": "status", "status": 400, "body": '{"code": -1121, "msg": "Invalid symbol."}'}
+NO_ARCHIVE: dict[str, object] = {"exchange": "binance_archive", "kind": "status", "status": 503}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"kind": "status", "status": 451},
+        {"kind": "status", "status": 418, "retry_after": 120},
+        {"kind": "status", "status": 429, "retry_after": 60},
+        UNLISTED,
+    ],
+    ids=["451", "418", "429", "not listed"],
+)
+def test_a_retired_market_is_not_given_up_for_what_passes(here: Platform, trouble: dict[str, object]) -> None:
+    name, window = "binance BTC/BUSD", month(2023, 11)
+    here.faults(NO_ARCHIVE, {"exchange": "binance", "market": "BTC/BUSD", **trouble})
+    done = load(here, [name], window)[name]
+    assert (done.unknown, done.unfetchable) == (window.count(MINUTE), 0)
+    assert len(done.problems) == 2
+    here.faults()
+    assert load(here, [name], window)[name].got == window.count(MINUTE)
+
+
+def test_what_neither_archive_nor_exchange_has_of_a_retired_market_is_unfetchable(here: Platform) -> None:
+    name, window = "binance BTC/BUSD", month(2023, 12)
+    here.faults({"exchange": "binance", "market": "BTC/BUSD", **UNLISTED})
+    done = load(here, [name], window)[name]
+    assert (done.got, done.unfetchable) == (14 * 1440, 1440)
+    assert "does not list it" in next(iter(done.reasons))
+
+
+def test_minutes_given_up_are_asked_of_the_archive(here: Platform) -> None:
+    name, window = "binance BTC/BUSD", month(2023, 11)
+    with transaction(here.url) as connection:
+        [number] = market_ids(connection, [("binance", "BTC/BUSD")]).values()
+        ledger.record(connection, [Finding(number, window, "unfetchable", "banned")])
+    assert load(here, [name], window)[name].got == window.count(MINUTE)
+
+
 def test_an_exchange_that_has_ended_loads_from_a_file(here: Platform) -> None:
     name, window = "ftx BTC/USD", month(2022, 11)
     done = load(here, [name], window)[name]
@@ -184,9 +225,9 @@ def test_a_folder_that_cannot_be_used_is_every_markets_problem_and_strangers_are
 def test_exchanges_that_keep_years_are_asked_side_by_side(here: Platform) -> None:
     window = month(2025, 2)
     now = datetime(2025, 2, 2, 6, tzinfo=UTC)
-    here.clock.set(now, frozen=True)
+    here.clock.set(now + DAY, frozen=True)  # the last minutes are old enough to be believed
     names = ["bitstamp BTC/USD", "coinbaseexchange BTC/USDT"]
-    done = load(here, names, window)
+    done = load(here, names, window, now - MINUTE)
     closed = Window(window.start, now - MINUTE)
     for name in names:
         here.assert_true(name, closed)
@@ -233,7 +274,9 @@ def test_a_load_cut_off_anywhere_and_resumed_equals_one_go(
     monkeypatch.setattr(history_spot, "ROUND", timedelta(hours=6))
     names = [USDT, "bitstamp BTC/USD", "coinbaseexchange BTC/USDT"]
     window, now = month(2025, 3), datetime(2025, 3, 2, 6, tzinfo=UTC)
-    here.clock.set(now, frozen=True)
+    here.clock.set(
+        now + DAY, frozen=True
+    )  # how far the last candle of an answer is believed is no matter here
     record = ledger.record
     for survived in (0, 1, 3):
         calls = 0
