@@ -24,6 +24,8 @@ MOST_ROWS = 50_000
 """A venue's hour with more rows has a price that is none, or rows that are too small."""
 
 _FAR = 10.0
+_EVIDENCE = 10
+"""An hour with fewer candles does not show whether its rows are too small or one of its prices is none."""
 _CELLS = 1_000_000
 _PRICES = ("open", "high", "low", "close")
 
@@ -106,7 +108,8 @@ def hourly_profiles(
         row_size: in dollars.
 
     Raises:
-        ValueError: the rows are so small that an hour of sane prices has more than `MOST_ROWS`.
+        ValueError: the rows are so small that most hours have most of their candles off `MOST_ROWS` rows
+            around the median.
     """
     values = {name: candles[name].to_numpy(dtype=np.float64) for name in (*_PRICES, "volume")}
     counts = np.isfinite(values["volume"]) & (values["volume"] > 0) & (values["high"] >= values["low"])
@@ -169,17 +172,26 @@ def _rows(low: Floats, high: Floats, row_size: float, groups: Ints) -> tuple[Int
     if not wide.any():
         return bottom, top, priced
     ends = np.r_[groups[1:], len(low)]
+    had = np.add.reduceat(priced, groups, dtype=np.int64)
     for group in np.flatnonzero(wide):
         part = slice(groups[group], ends[group])
         middle = float(np.median(low[part][priced[part]]))
         priced[part] &= (low[part] >= middle / _FAR) & (high[part] <= middle * _FAR)
     bottom, top = _ends(low, high, priced, row_size)
-    most = int(_extent(bottom, top, priced, groups)[1].max())
-    if most > MOST_ROWS:
+    widths = _extent(bottom, top, priced, groups)[1]
+    for group in np.flatnonzero(widths > MOST_ROWS):
+        part = slice(groups[group], ends[group])
+        inner = np.sort(bottom[part][priced[part]])
+        first = inner[(len(inner) - 1) // 2] - MOST_ROWS // 2
+        priced[part] &= (bottom[part] >= first) & (top[part] < first + MOST_ROWS)
+    kept = np.add.reduceat(priced, groups, dtype=np.int64)
+    telling = had >= _EVIDENCE
+    if 2 * np.count_nonzero(telling & (2 * kept < had)) > np.count_nonzero(telling):
         raise ValueError(
-            f"rows of {row_size} would be {most:,} for an hour of one venue, more than {MOST_ROWS:,}:"
-            " choose a larger row size"
+            f"rows of {row_size} would be {int(widths.max()):,} for an hour of one venue, more than"
+            f" {MOST_ROWS:,}: choose a larger row size"
         )
+    bottom, top = _ends(low, high, priced, row_size)
     return bottom, top, priced
 
 

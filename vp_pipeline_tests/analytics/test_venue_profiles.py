@@ -77,7 +77,7 @@ def test_what_is_no_candle_is_left_out() -> None:
 
 def test_rows_that_are_too_small_are_an_error() -> None:
     with pytest.raises(ValueError, match="choose a larger row size"):
-        hourly_profiles(candles([(100.0, 200.0, 1.0)]), np.ones(1), 0.001)
+        hourly_profiles(candles([(100.0, 200.0, 1.0)] * 10), np.ones(10), 0.001)
 
 
 def test_a_price_that_is_none_does_not_make_a_million_rows() -> None:
@@ -85,6 +85,19 @@ def test_a_price_that_is_none_does_not_make_a_million_rows() -> None:
     part = hourly_profiles(candles(rows), np.ones(10), 1.0)[1, HOUR]
     assert part.unpriced == 5.0
     assert part.rows.total == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 59])
+@pytest.mark.parametrize("off", ["high", "low"])
+def test_one_bad_print_within_ten_times_the_price_is_unpriced_and_no_error(count: int, off: str) -> None:
+    """BTC today: rows of 10 dollars, and one price just not far enough off to be dropped at once."""
+    rows = [(110_000.0 + minute, 110_020.0 + minute, 1.0) for minute in range(count)]
+    bad = {"high": (110_005.0, 1_100_040.0, 2.0), "low": (11_010.0, 620_000.0, 2.0)}[off]
+    (part,) = hourly_profiles(candles([bad, *rows]), np.ones(count + 1), 10.0).values()
+    assert (part.volume.sum(), part.unpriced) == pytest.approx((count, 2))
+    assert part.first_row == 11_000
+    alone = hourly_profiles(candles([bad]), np.ones(1), 10.0)
+    assert [(found.unpriced, len(found.volume)) for found in alone.values()] == [(2.0, 0)]
 
 
 def test_dollars_are_those_of_the_quote_in_that_minute() -> None:
