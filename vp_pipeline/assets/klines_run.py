@@ -27,7 +27,7 @@ from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import klines
 from vp_pipeline.storage.connection import Connection, transaction
-from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, union
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, floor, union
 
 Outcome = Fetched | FetchError
 
@@ -64,7 +64,7 @@ def run(
             told = _keep(connection, series, answers, window)
         for hour, rows in told.items():
             if hour_key(hour.start) >= first:
-                metadata = {"rows": rows, "bars_missing": hour.count(_bar(series.interval)) - rows}
+                metadata = {"rows": rows, "bars_missing": max(0, hour.count(_bar(series.interval)) - rows)}
                 yield AssetMaterialization(key, partition=hour_key(hour.start), metadata=metadata)
         bars, again = (sum(len(answer.frame) for answer in part) for part in (answers[:1], answers[1:]))
         errors = [str(outcome) for outcome in outcomes if not isinstance(outcome, Fetched)]
@@ -120,11 +120,16 @@ def _wanted(
 ) -> list[Window]:
     """The run's window, of a recording what it holds of that; when healing also what lacks bars before it.
 
-    Each begins with the last minutes before it, which were young when they were fetched. Only a run that
-    reaches the present heals. In a replay each hour is made as at its own time.
+    For bars that are longer than an hour it begins with the last whole bar before it. Each begins with the
+    last minutes before it, which were young when they were fetched. Only a run that reaches the present
+    heals. In a replay each hour is made as at its own time.
     """
-    own = window if series.recorded is None else window.intersect(series.recorded.hours) or window
     scope, bar = klines.scope_of(series.symbol, series.interval), _bar(series.interval)
+    own = window
+    if series.recorded is not None:
+        own = window.intersect(series.recorded.hours) or window
+    elif bar > HOUR:  # a bar that closes within the window has opened before it
+        own = Window(floor(window.start, bar) - bar, window.end)
     oldest = klines.first(connection, scope) if healing else None
     if oldest is None or oldest >= window.start:
         return [own]

@@ -1,19 +1,27 @@
 """Bars of perpetuals: what is stored stays, and what is missing is asked for again."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult
 
 from vp_pipeline.assets import klines_run as step
+from vp_pipeline.catalog import Klines
+from vp_pipeline.exchanges.frames import Fetched
+from vp_pipeline.sandbox.clock import Clock
+from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.storage import klines, rows
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.tables import KLINE
-from vp_pipeline.windows import HOUR, MINUTE, Window
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
+from vp_pipeline_tests.assets import recordings
 from vp_pipeline_tests.assets.conftest import Replayed
+from vp_pipeline_tests.assets.histories import settings_of
 from vp_pipeline_tests.assets.recordings import START
 
+MIDNIGHT = datetime(2025, 3, 5, tzinfo=UTC)
 JOB = "klines_15m_job"
 BAR = timedelta(minutes=15)
 BTC = klines.scope_of("BTCUSDT", "15m")
@@ -120,3 +128,15 @@ def test_without_time_left_the_own_hours_come_first(live: Replayed) -> None:
     series = {AssetKey(["klines", "btcusdt"]): live.settings.catalog.klines[0]}
     (outcomes,) = step._ask(hurried, live.url, series, Window(START + 3 * HOUR, START + 5 * HOUR)).values()
     assert len(outcomes) == 1
+
+
+def test_a_days_first_bar_comes_with_the_run_after_its_close(database_url: str, tmp_path: Path) -> None:
+    """By hourly runs alone, where no other job has stored a bar."""
+    series, key = Klines(symbol="BTCUSDT", interval="1d"), AssetKey(["klines", "btcusdt"])
+    for hours in (0, 1):  # by the next run, if that one failed
+        now = MIDNIGHT + hours * HOUR
+        with recordings.serving(GeneratedSource(seed=3), Clock(now + 4 * MINUTE, frozen=True)) as address:
+            settings = settings_of(tmp_path, database_url, address)
+            [answer] = step._ask(settings, database_url, {key: series}, Window(now - HOUR, now + HOUR))[key]
+        assert isinstance(answer, Fetched)
+        assert answer.frame["open_time"].max() == MIDNIGHT - DAY
