@@ -66,7 +66,7 @@ def run(
         known = {key: returns for key, returns in read.items() if returns is not None}
         again = outdated(connection, settings, series_of, known, window)
     if again:
-        context.log.info(f"made again, since bars came later: {', '.join(map(_label, again))}")
+        context.log.info(f"made again, since bars came or changed later: {', '.join(map(_label, again))}")
     made = 0
     for day, keys in [*again.items(), *((day, known.keys()) for day in window.split(DAY))]:
         for key, returns in known.items():

@@ -70,11 +70,15 @@ SESSION_VOLATILITY = Table(
 )
 
 
-def bars_by_day(connection: Connection, symbol: str, interval: str, window: Window) -> dict[date, int]:
-    """Of how many bars each day's table of all bars was made, for the days of the window that have one."""
+def of_all_bars(
+    connection: Connection, symbol: str, interval: str, window: Window
+) -> dict[date, tuple[float | None, ...]]:
+    """How many bars each day's table of all bars was made of, their volatility and their mean volume, for the
+    days of the window that have one.
+    """
     found = connection.execute(
-        "SELECT day, bars FROM session_volatility WHERE symbol = %s AND interval = %s"
-        " AND day >= %s AND day < %s AND span = 'all' AND grouping = 'all' AND horizon = 'bar'",
+        "SELECT day, bars, volatility_pct, mean_volume FROM session_volatility"
+        " WHERE symbol = %s AND interval = %s AND day >= %s AND day < %s AND span = 'all' AND grouping = 'all' AND horizon = 'bar'",
         [symbol, interval, window.start.date(), window.end.date()],
     )
-    return dict(found.fetchall())
+    return {day: tuple(figures) for day, *figures in found}

@@ -10,6 +10,7 @@ from dagster import AssetKey, AssetMaterialization, ExecuteInProcessResult
 
 from vp_pipeline.analytics.bar_returns import returns_pct
 from vp_pipeline.analytics.session_report import session_report
+from vp_pipeline.assets.session_healing import figures_until
 from vp_pipeline.assets.sessions_run import SPANS
 from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.connection import transaction
@@ -137,6 +138,26 @@ def test_days_whose_bars_came_late_are_made_again(replayed: Replayed) -> None:
     assert len(live.run("sessions", FIRST + DAY).get_asset_materialization_events()) == 3
 
 
+@pytest.mark.parametrize("column", ["close", "volume"])
+def test_days_of_which_a_bar_was_revised_are_made_again(replayed: Replayed, column: str) -> None:
+    replayed.run("sessions", FIRST, FIRST + DAY)
+    live = replayed.at_our_own_time()
+    live.clock(FIRST + 2 * DAY + HOUR)
+    bar = "symbol = 'ETHUSDT' AND interval = '15m' AND open_time = %s"
+    with transaction(replayed.url) as connection:
+        [kept] = connection.execute(f"SELECT {column} FROM kline WHERE {bar}", [START + HOUR]).fetchall()
+        connection.execute(f"UPDATE kline SET {column} = {column} * 1.001 WHERE {bar}", [START + HOUR])
+    before = tables(replayed, "ETHUSDT", FIRST)
+    made = live.run("sessions", FIRST + DAY).get_asset_materialization_events()
+    labels = {(event.asset_key, event.materialization.partition) for event in made}
+    assert (ETH, f"{FIRST:%Y-%m-%d}") in labels
+    assert not tables(replayed, "ETHUSDT", FIRST).equals(before)
+    assert len(live.run("sessions", FIRST + DAY).get_asset_materialization_events()) == 3
+    with transaction(replayed.url) as connection:
+        connection.execute(f"UPDATE kline SET {column} = %s WHERE {bar}", [*kept, START + HOUR])
+    replayed.run("sessions", FIRST, FIRST + DAY)
+
+
 def test_a_run_of_the_past_makes_its_own_day_alone(replayed: Replayed) -> None:
     live = replayed.at_our_own_time()
     live.clock(FIRST + 4 * DAY)
@@ -182,8 +203,8 @@ def test_a_day_before_all_bars_fails_and_says_what_to_do(replayed: Replayed) -> 
     assert "materialize klines/* first" in str(failure.user_failure_data.description)
 
 
-def test_a_table_counts_the_bars_that_are_no_outliers() -> None:
-    """By which days are found whose bars came late: counted otherwise, they would be made again every day."""
+def test_a_table_says_of_all_bars_what_the_search_for_other_bars_does() -> None:
+    """By which days are found whose bars are others: else they would be made again every day."""
     count = 480
     closes = 100 * (1 + 0.001 * (np.arange(count) % 7))
     closes[200] *= 1.5
@@ -198,7 +219,11 @@ def test_a_table_counts_the_bars_that_are_no_outliers() -> None:
         }
     ).drop(index=range(300, 320))
     returns = returns_pct(bars.reset_index(drop=True), pd.Timedelta(minutes=15))
-    table = session_report(returns).rows
-    counted = table.loc[(table["grouping"] == "all") & (table["horizon"] == "bar"), "bars"]
     assert returns.outlier.sum() == 1
-    assert counted.tolist() == [(~returns.outlier).sum()] == [459]
+    for count, figures in zip((460, 1, 96), figures_until(returns, [460, 1, 96]), strict=True):
+        until = returns.between(returns.open_time[0], returns.open_time[count - 1] + returns.bar)
+        table = session_report(until).rows
+        row = table[(table["grouping"] == "all") & (table["horizon"] == "bar")].iloc[0]
+        told = row[["bars", "volatility_pct", "mean_volume"]].to_numpy(dtype=float)
+        np.testing.assert_allclose(figures, told, rtol=1e-12)
+    assert figures_until(returns, [460])[0, 0] == 459
