@@ -1,7 +1,7 @@
 """Days whose session tables were made of other bars than are stored now.
 
-An outage that is over brings bars after the table of their day, and a bar may be revised. Here belongs finding
-those days; what a run makes of them is in `sessions_run`.
+An outage that is over brings bars after the table of their day, and a bar may be revised. Here belongs
+finding those days; what a run makes of them is in `sessions_run`.
 """
 
 from collections import defaultdict
@@ -26,8 +26,8 @@ from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.session_tables import of_all_bars
 from vp_pipeline.windows import DAY, Window
 
-# Sums of the same numbers in another order differ by less.
-_ROUNDING = 1e-10
+# Sums of the same numbers in another order differ by less: of the figure, and where it should be 0.
+_ROUNDING, _NOTHING = 1e-10, 1e-9
 
 Days = dict[Window, set[AssetKey]]
 """By day, in order, the series of which its tables are made."""
@@ -51,10 +51,12 @@ def outdated(
     found: defaultdict[Window, set[AssetKey]] = defaultdict(set)
     for key, returns in known.items():
         told = of_all_bars(connection, series_of[key].symbol, series_of[key].interval, past)
+        if not told:
+            continue
         starts = [datetime(label.year, label.month, label.day, tzinfo=UTC) for label in told]
         ends = returns.open_time.searchsorted([pd.Timestamp(start + DAY) for start in starts])
         then = np.array(list(told.values()), dtype=np.float64).reshape(-1, 3)
-        same = np.isclose(figures_until(returns, ends), then, rtol=_ROUNDING, atol=0, equal_nan=True)
+        same = np.isclose(figures_until(returns, ends), then, rtol=_ROUNDING, atol=_NOTHING, equal_nan=True)
         for place in np.flatnonzero(~same.all(axis=1) & (ends > 0)).tolist():
             found[Window(starts[place], starts[place] + DAY)].add(key)
     return {day: found[day] for day in sorted(found, key=lambda day: day.start)}

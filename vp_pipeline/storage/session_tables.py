@@ -78,7 +78,8 @@ def of_all_bars(
     """
     found = connection.execute(
         "SELECT day, bars, volatility_pct, mean_volume FROM session_volatility"
-        " WHERE symbol = %s AND interval = %s AND day >= %s AND day < %s AND span = 'all' AND grouping = 'all' AND horizon = 'bar'",
+        " WHERE symbol = %s AND interval = %s AND day >= %s AND day < %s"
+        " AND span = 'all' AND grouping = 'all' AND horizon = 'bar'",
         [symbol, interval, window.start.date(), window.end.date()],
     )
     return {day: tuple(figures) for day, *figures in found}
