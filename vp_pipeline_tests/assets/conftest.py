@@ -1,10 +1,12 @@
-"""A replayed platform without its processes: settings, definitions and an empty database."""
+"""Platforms without their processes, replayed and simulated: settings, definitions and an empty database."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import ccxt.async_support
@@ -13,15 +15,23 @@ from dagster import AssetKey, DagsterInstance, Definitions, ExecuteInProcessResu
 
 from vp_pipeline.assets.build import build_defs
 from vp_pipeline.assets.keys import DAY_FORMAT, HOUR_FORMAT, range_tags
+from vp_pipeline.exchanges import spot
+from vp_pipeline.exchanges.patience import Patience
 from vp_pipeline.recordings.folder import scan
 from vp_pipeline.runtime.replay import write_markets_file
 from vp_pipeline.sandbox.clock import Clock
+from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.sandbox.replay import ReplaySource
 from vp_pipeline.settings import Settings
+from vp_pipeline.storage import migrate
+from vp_pipeline.storage.embedded import EmbeddedPostgres
 from vp_pipeline.storage.io_manager import PostgresIOManager
 from vp_pipeline.windows import HOUR
 from vp_pipeline_tests.assets import recordings
+from vp_pipeline_tests.assets.simulated import MARKETS_FILE, START, Simulated
 from vp_pipeline_tests.dumps import dump
+
+_numbers = itertools.count()
 
 
 @dataclass
@@ -119,3 +129,36 @@ def replaying(recording: Path, database_url: str, home: Path) -> Iterator[Replay
         )
         definitions = build_defs(settings, PostgresIOManager(database_url=database_url))
         yield Replayed(settings, definitions, instance, address, recording)
+
+
+@pytest.fixture
+def own_database(postgres_server: EmbeddedPostgres) -> str:
+    """Address of a fresh database for one test."""
+    url = postgres_server.url(f"healing_{next(_numbers)}")
+    migrate.create_database(url)
+    migrate.upgrade(url)
+    return url
+
+
+@pytest.fixture
+def simulated(tmp_path: Path, own_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulated]:
+    impatient = Patience(timeout_seconds=2, pause_seconds=0.02)
+    monkeypatch.setattr(spot, "fetch_all", partial(spot.fetch_all, patience=impatient))
+    (tmp_path / "markets.toml").write_text(MARKETS_FILE)
+    source = GeneratedSource(seed=3)
+    with (
+        recordings.serving(source, Clock(START, frozen=True)) as address,
+        DagsterInstance.ephemeral() as instance,
+    ):
+        settings = Settings.model_validate(
+            {
+                "home": tmp_path,
+                "source": "sandbox",
+                "markets_file": tmp_path / "markets.toml",
+                "database_url": own_database,
+                "exchange_url": address,
+                "hourly_start": "2025-03-01T00:00:00Z",
+            }
+        )
+        definitions = build_defs(settings, PostgresIOManager(database_url=own_database))
+        yield Simulated(settings, definitions, instance, address, source)

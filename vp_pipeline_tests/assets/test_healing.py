@@ -1,83 +1,34 @@
 """What the platform does about what it does not know, on simulated exchanges with troubles."""
 
-import itertools
 import random
 import threading
-from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime, timedelta
-from functools import partial
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from dagster import AssetKey, DagsterInstance
+from dagster import AssetKey
 
-from vp_pipeline.assets import healing, intake
-from vp_pipeline.assets.build import build_defs
+from vp_pipeline.assets import intake
 from vp_pipeline.assets.healing import NOT_ASKED
 from vp_pipeline.assets.intake import Answers
 from vp_pipeline.catalog import Market
-from vp_pipeline.exchanges import spot
 from vp_pipeline.exchanges.errors import FetchError
-from vp_pipeline.exchanges.frames import Fetched, candles_of, settled
-from vp_pipeline.exchanges.patience import Patience
-from vp_pipeline.exchanges.second_look import after_last
-from vp_pipeline.sandbox.clock import Clock
-from vp_pipeline.sandbox.generator import GeneratedSource
-from vp_pipeline.settings import Settings
-from vp_pipeline.storage import ledger, migrate
+from vp_pipeline.exchanges.frames import Fetched, candles_of
+from vp_pipeline.storage import ledger
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.storage.embedded import EmbeddedPostgres
-from vp_pipeline.storage.io_manager import PostgresIOManager
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, to_ms
-from vp_pipeline_tests.assets import recordings
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window
 from vp_pipeline_tests.assets.simulated import (
     MARKETS,
-    MARKETS_FILE,
     QUARTER,
     START,
     Simulated,
     random_faults,
 )
 
-_numbers = itertools.count()
 LIVE = [market for market in MARKETS if not market.startswith("kraken")]
-
-
-@pytest.fixture
-def own_database(postgres_server: EmbeddedPostgres) -> str:
-    """Address of a fresh database for one test."""
-    url = postgres_server.url(f"healing_{next(_numbers)}")
-    migrate.create_database(url)
-    migrate.upgrade(url)
-    return url
-
-
-@pytest.fixture
-def simulated(tmp_path: Path, own_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulated]:
-    impatient = Patience(timeout_seconds=2, pause_seconds=0.02)
-    monkeypatch.setattr(spot, "fetch_all", partial(spot.fetch_all, patience=impatient))
-    (tmp_path / "markets.toml").write_text(MARKETS_FILE)
-    source = GeneratedSource(seed=3)
-    with (
-        recordings.serving(source, Clock(START, frozen=True)) as address,
-        DagsterInstance.ephemeral() as instance,
-    ):
-        settings = Settings.model_validate(
-            {
-                "home": tmp_path,
-                "source": "sandbox",
-                "markets_file": tmp_path / "markets.toml",
-                "database_url": own_database,
-                "exchange_url": address,
-                "hourly_start": "2025-03-01T00:00:00Z",
-            }
-        )
-        definitions = build_defs(settings, PostgresIOManager(database_url=own_database))
-        yield Simulated(settings, definitions, instance, address, source)
 
 
 def test_quarter_after_quarter_every_closed_minute_is_there(simulated: Simulated) -> None:
@@ -144,115 +95,6 @@ def test_a_time_nobody_asked_for_is_on_record_even_if_the_run_then_fails(simulat
     assert not result.success
     reasons = [(run.state, run.reason) for run in simulated.runs("binance BTC/USDT")]
     assert ("unknown", NOT_ASKED) in reasons
-
-
-def test_an_exchange_that_says_nothing_yet_is_asked_again(simulated: Simulated) -> None:
-    simulated.faults({"exchange": "okx", "kind": "empty_list"})
-    for quarter in range(1, 3):
-        simulated.tick(START + quarter * QUARTER)
-    (unknown,) = simulated.runs("okx BTC/USDT")
-    assert unknown.state == "unknown"
-    assert "no candle" in unknown.reason
-    simulated.faults()
-    simulated.tick(START + 3 * QUARTER)
-    simulated.assert_true(Window(START, START + 3 * QUARTER - MINUTE))
-
-
-@pytest.mark.parametrize(
-    ("minutes_later", "final", "states"),
-    [
-        (0, False, ["unknown"]),
-        (23 * 60, False, ["unknown"]),
-        (23 * 60 + 30, False, ["exchange-empty", "unknown"]),
-        (24 * 60, False, ["exchange-empty"]),
-        (0, True, ["exchange-empty"]),
-    ],
-)
-def test_an_answer_without_any_candle_is_believed_when_it_is_old(
-    own_database: str, minutes_later: int, final: bool, states: list[str]
-) -> None:
-    now = START + HOUR + minutes_later * MINUTE
-    window = Window(START, START + HOUR)
-    nothing = fetched([], window, now)
-    market = Market(exchange="okx", symbol="BTC/USDT")
-    with transaction(own_database) as connection:
-        [number] = market_ids(connection, [("okx", "BTC/USDT")]).values()
-        answer = Answers(market, [window], [nothing])
-        intake.keep(connection, {number: answer}, now, final=final)
-        runs = ledger.runs(connection, [number])[number]
-    assert [run.state for run in runs] == states
-    assert (runs[0].start, runs[-1].end) == (window.start, nothing.answered.end)
-
-
-def fetched(minutes: Iterable[int], window: Window, now: datetime) -> Fetched:
-    """An answer that has the candles of these minutes after START."""
-    rows = [[to_ms(START + minute * MINUTE), 5.0, 6.0, 4.0, 5.0, 1.0, None, None] for minute in minutes]
-    answered = window.intersect(Window(START, settled(now)))
-    return Fetched(candles_of(rows, window, now), window, answered, now, silent=[after_last(rows, window)])
-
-
-def test_a_quiet_market_is_believed_once_it_has_traded_again(own_database: str, tmp_path: Path) -> None:
-    settings = Settings.model_validate({"home": tmp_path, "source": "sandbox", "database_url": own_database})
-    market = Market(exchange="coinbaseexchange", symbol="BTC/USD")
-    hour, after = Window(START, START + HOUR), Window(START + HOUR, START + 2 * HOUR)
-    with transaction(own_database) as connection:
-        [number] = market_ids(connection, [("coinbaseexchange", "BTC/USD")]).values()
-
-        def states(window: Window, minutes: Iterable[int], now: datetime) -> list[tuple[str, int]]:
-            answer = Answers(market, [window], [fetched(minutes, window, now)])
-            intake.keep(connection, {number: answer}, now)
-            runs = ledger.runs(connection, [number])[number]
-            return [(run.state, (run.end - START) // MINUTE) for run in runs]
-
-        def asked(now: datetime) -> list[tuple[int, int]]:
-            windows = healing.plan(connection, {number: market}, after, now, settings)[number]
-            return [((w.start - START) // MINUTE, (w.end - START) // MINUTE) for w in windows]
-
-        now = START + HOUR
-        healing.plan(connection, {number: market}, hour, now - MINUTE, settings)
-        quiet: list[tuple[str, int]] = [
-            ("exchange-empty", 10),
-            ("got", 11),
-            ("exchange-empty", 50),
-            ("got", 51),
-        ]
-        assert states(hour, [10, 50], now) == [*quiet, ("unknown", 59)]
-        now += QUARTER
-        assert asked(now) == [(55, 120), (46, 120)]
-        assert states(after, [63], now)[4:] == [
-            ("unknown", 59),
-            ("unknown", 60),
-            ("exchange-empty", 63),
-            ("got", 64),
-            ("unknown", 74),
-        ]
-        now += QUARTER
-        assert asked(now) == [(60, 120), (46, 64), (59, 60)]
-        believed = states(Window(START + 46 * MINUTE, START + 64 * MINUTE), [50, 63], now)
-        assert believed[4:] == [("exchange-empty", 63), ("got", 64), ("unknown", 74)]
-
-
-@pytest.mark.parametrize(
-    ("still", "stalled", "told"),
-    [(51, [4], []), (30, [3, 4], []), (30, range(3, 10), range(5, 10))],
-    ids=["8 minutes", "half an hour", "two hours"],
-)
-def test_a_feed_of_candles_that_stands_still_loses_nothing(
-    simulated: Simulated, still: int, stalled: Sequence[int], told: Sequence[int]
-) -> None:
-    """The exchange's clock goes on meanwhile. For a while the market may as well be quiet."""
-    failed = []
-    last = stalled[-1] + 1
-    for quarter in range(1, last + 1):
-        now = START + quarter * QUARTER
-        minutes = (now - START) / MINUTE - still + 0.5
-        lag: dict[str, object] = {"exchange": "binance", "kind": "stalled", "minutes": minutes}
-        simulated.faults(*([lag] if quarter in stalled else []))
-        result = simulated.tick(now)
-        (check,) = (e for e in result.get_asset_check_evaluations() if e.check_name == "completeness")
-        failed += [] if check.passed else [quarter]
-    assert failed == list(told)
-    simulated.assert_true(Window(START, START + last * QUARTER - MINUTE))
 
 
 def test_runs_of_which_each_failed_with_another_market_wait_for_each_other(
