@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pandas as pd
 
-from vp_pipeline.assets.history_windows import minus
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges.frames import GRACE, Fetched
 from vp_pipeline.exchanges.traits import traits_of
@@ -22,7 +21,7 @@ from vp_pipeline.storage.candles import Stored
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import lock
-from vp_pipeline.windows import EPOCH, MINUTE, Window, floor
+from vp_pipeline.windows import EPOCH, MINUTE, Window, floor, minus
 
 if TYPE_CHECKING:
     from vp_pipeline.exchanges.errors import FetchError
