@@ -19,6 +19,7 @@ from vp_pipeline.analytics.grid import (
     Grid,
     Times,
     Venue,
+    expected,
     lay_out,
     trailing_sum,
     utc_moment,
@@ -111,7 +112,7 @@ def _block(
 
     grid = _rows(day, (HOURS - 1) * 60)
     included = grid.present & ~np.repeat(left_out, 60, axis=0)
-    expected = ~np.repeat(left_out, 60, axis=0) & _expected(venues, grid.minutes)
+    awaited = ~np.repeat(left_out, 60, axis=0) & expected(venues, grid.minutes)
     labels = [
         ", ".join(
             f"{venue.name} ({VERDICTS[code]})" for venue, code in zip(venues, codes, strict=True) if code
@@ -131,7 +132,7 @@ def _block(
             **{name: values[rows] for name, values in _dollars(grid, included, usd).items()},
             "taker_buy_volume": _sum_of_known(grid["taker_buy_volume"], included)[rows],
             "markets": included.sum(axis=1)[rows],
-            "missing": pd.Series(_names_of(expected & ~included, names)[rows], dtype="str"),
+            "missing": pd.Series(_names_of(awaited & ~included, names)[rows], dtype="str"),
             "left_out": pd.Series(np.repeat(np.array(labels, dtype=object), 60)[rows], dtype="str"),
         }
     )
@@ -151,15 +152,6 @@ def _whole_hour(moment: pd.Timestamp) -> np.datetime64:
 
 def _aware(times: Times) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(times.astype("datetime64[us]")).tz_localize("UTC")
-
-
-def _expected(venues: Sequence[Venue], minutes: Times) -> Bools:
-    """Minutes x venues: before its retirement."""
-    expected = np.ones((len(minutes), len(venues)), dtype=bool)
-    for column, venue in enumerate(venues):
-        if venue.until is not None:
-            expected[:, column] = minutes < utc_moment(venue.until)
-    return expected
 
 
 def _in_dollars(venues: Sequence[Venue], minutes: Times, rates: pd.DataFrame) -> Floats:

@@ -22,12 +22,19 @@ Times = npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True)
 class Venue:
-    """A market of the aggregate. From `until` on it is retired: no longer expected, nor missing."""
+    """A market of the aggregate.
+
+    Attributes:
+        until: from then on it is retired: no longer expected, nor missing.
+        known: stretches, half-open, in which anything is known of it, if only that it did not answer; None
+            if it counts as asked at all times.
+    """
 
     number: int
     name: str
     quote: str
     until: pd.Timestamp | None = None
+    known: tuple[tuple[pd.Timestamp, pd.Timestamp], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,32 @@ def utc_times(times: pd.Series) -> Times:
 def utc_moment(moment: pd.Timestamp) -> np.datetime64:
     """A UTC-aware time as numpy's, in microseconds."""
     return np.datetime64(moment.tz_convert("UTC").tz_localize(None).to_pydatetime(), "us")
+
+
+def expected(venues: Sequence[Venue], minutes: Times) -> Bools:
+    """Minutes x venues: whether the venue should have a candle in the minute.
+
+    It should if it is not retired and anything is known of it in the trailing 24 hours of the minute's hour:
+    a market whose history is not loaded is not missed. Where nothing is known of any, all count as asked.
+
+    Args:
+        minutes: ascending.
+    """
+    asked = np.ones((len(minutes), len(venues)), dtype=bool)
+    for column, venue in enumerate(venues):
+        if venue.known is None:
+            continue
+        asked[:, column] = False
+        for start, end in venue.known:
+            until = end.ceil("h") + pd.Timedelta(hours=HOURS - 1)
+            edges = [utc_moment(start.floor("h")), utc_moment(until)]
+            first, last = np.searchsorted(minutes, edges)
+            asked[first:last, column] = True
+    asked[~asked.any(axis=1)] = True
+    for column, venue in enumerate(venues):
+        if venue.until is not None:
+            asked[:, column] &= minutes < utc_moment(venue.until)
+    return asked
 
 
 def hourly_sum(table: Bools | Floats) -> Floats:

@@ -9,7 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from vp_pipeline.analytics.grid import Bools, Floats, Grid, Ints, Times, Venue, lay_out, utc_moment, utc_times
+from vp_pipeline.analytics.grid import (
+    HOURS,
+    Bools,
+    Floats,
+    Grid,
+    Ints,
+    Times,
+    Venue,
+    expected,
+    lay_out,
+    utc_moment,
+    utc_times,
+)
 
 DOLLAR = "USD"
 STABLECOINS = frozenset(
@@ -28,15 +40,16 @@ def quote_rates(
 
     The rate of a quote is the median over the trailing 15 minutes of the price of BTC in dollars over its
     price in the quote, both the closes of all markets of that quote weighted by volume, of minutes in which
-    both traded. The last known rate is carried for at most 60 minutes. The dollar is 1. Where every
-    venue quoted in dollars is retired, or there is none, stablecoins of the dollar are taken at par and other
-    quotes have no rate.
+    both traded. The last known rate is carried for at most 60 minutes. The dollar is 1. Where no
+    venue quoted in dollars is expected (`grid.expected`), stablecoins of the dollar are taken at par and
+    other quotes have no rate. A rate follows from the trailing 24 hours of its hour alone.
 
     Args:
         candles: of BTC markets, with `LOOKBACK` before the first minute that matters: market_id, open_time,
             open, high, low, close, volume (base asset).
         venues: the BTC markets.
-        end: rates are given from the first candle up to this time; None: up to the last candle.
+        end: rates are given up to this time, in the minutes from the first candle of their hour's trailing
+            24 hours on; None: up to the last candle.
 
     Returns:
         quote, open_time, usd and markets: how many markets of the quote traded in the 15 minutes, at the
@@ -53,11 +66,14 @@ def quote_rates(
     stop = times.max() + _MINUTE if end is None else utc_moment(end)
     grid = lay_out(candles, venues, times.min().astype("datetime64[m]"), stop)
     columns = {q: [i for i, venue in enumerate(venues) if venue.quote == q] for q in quotes}
-    dollars, comparable = _price(grid, columns[DOLLAR]), _comparable(grid, columns[DOLLAR])
+    dollars = _price(grid, columns[DOLLAR])
+    # Whether there is a dollar market in the minute, whether it trades or not.
+    comparable = np.asarray(expected(venues, grid.minutes)[:, columns[DOLLAR]].any(axis=1))
+    given = _given(grid)
     names, minutes, rates, markets = [], [], [], []
     for quote in quotes:
         usd, count = _rate(grid, quote, columns[quote], dollars, comparable)
-        known = np.isfinite(usd)
+        known = np.isfinite(usd) & given
         names += [quote] * int(known.sum())
         minutes.append(grid.minutes[known])
         rates.append(usd[known])
@@ -82,13 +98,11 @@ def _rate(
     return np.where(fresh, ratio.to_numpy()[last], at_par), np.where(fresh, count[last], 0)
 
 
-def _comparable(grid: Grid, columns: list[int]) -> Bools:
-    """Minutes in which there is a dollar market, whether it trades in them or not."""
-    comparable = np.zeros(len(grid.present), dtype=bool)
-    for column in columns:
-        until = grid.venues[column].until
-        comparable |= until is None or grid.minutes < utc_moment(until)
-    return comparable
+def _given(grid: Grid) -> Bools:
+    """Minutes from the first candle of their hour's trailing 24 hours on."""
+    minute = grid.minutes.astype("datetime64[m]").astype(np.int64)
+    newest = np.maximum.accumulate(np.where(grid.present.any(axis=1), minute, np.iinfo(np.int64).min))
+    return newest >= minute // 60 * 60 - (HOURS - 1) * 60
 
 
 def _price(grid: Grid, columns: list[int]) -> Floats:

@@ -6,6 +6,7 @@ what was healed, revised or loaded later is in the sum by the next run.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 
 import pandas as pd
@@ -73,12 +74,12 @@ def _recompute(connection: Connection, catalog: Catalog, base: str, window: Wind
     # Before the candles are read: a mark that comes later stays for the next run.
     touched = stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
     known = Window(window.start - LOOKBACK, window.end)
-    venues = _asked(connection, _venues(connection, catalog, base), known)
+    venues = _known(connection, _venues(connection, catalog, base), known)
     names = {venue.name: venue.number for venue in venues}
     lead = names.get(catalog.instruments[base].lead, NO_LEAD)
     frame = candles.read(connection, [v.number for v in venues], known)
     if base == rates_base(catalog):
-        rates = quote_rates(frame, venues)
+        rates = quote_rates(frame, venues, pd.Timestamp(window.end))
         inside = rates["open_time"] >= pd.Timestamp(window.start)
         revalued = replace_changed(connection, QUOTE_RATE, rates[inside], {}, window)
         for other in catalog.instruments:
@@ -102,13 +103,16 @@ def _venues(connection: Connection, catalog: Catalog, base: str) -> list[Venue]:
     return [Venue(numbers[m.exchange, m.symbol], m.name, m.quote, _end(m.retired)) for m in markets]
 
 
-def _asked(connection: Connection, venues: list[Venue], window: Window) -> list[Venue]:
-    """Those of which anything is known in the window: a market whose history is not loaded is not missed.
-
-    All of them if nothing is known of any.
-    """
-    known = set(ledger.counts(connection, window, [venue.number for venue in venues])["market_id"])
-    return [venue for venue in venues if venue.number in known] or venues
+def _known(connection: Connection, venues: list[Venue], window: Window) -> list[Venue]:
+    """The same with the stretches in which anything is known of them."""
+    known = ledger.known(connection, [venue.number for venue in venues], window)
+    return [
+        replace(
+            venue,
+            known=tuple((pd.Timestamp(start), pd.Timestamp(end)) for start, end in known[venue.number]),
+        )
+        for venue in venues
+    ]
 
 
 def _end(retired: date | None) -> pd.Timestamp | None:

@@ -28,6 +28,7 @@ __all__ = [
     "by_hour",
     "counts",
     "frontier",
+    "known",
     "record",
     "runs",
     "unknown",
@@ -120,6 +121,27 @@ def unknown(connection: Connection, market_ids: Sequence[int]) -> dict[int, list
     for number, start, end in rows:
         asked[number].append(Run(start, end, "unknown"))
     return {number: [Window(run.start, run.end) for run in join(found)] for number, found in asked.items()}
+
+
+def known(
+    connection: Connection, market_ids: Sequence[int], window: Window
+) -> dict[int, list[tuple[datetime, datetime]]]:
+    """Stretches that touch the window in which anything is known of each market, in order of time."""
+    found: dict[int, list[tuple[datetime, datetime]]] = {number: [] for number in market_ids}
+    rows = connection.execute(
+        "WITH run AS (SELECT market_id, start_time, end_time,"  # noqa: S608  # constant parts
+        " (start_time IS DISTINCT FROM lag(end_time) OVER of_market)::int AS begins"
+        f" FROM coverage_run WHERE {_WITHIN}"
+        " WINDOW of_market AS (PARTITION BY market_id ORDER BY start_time)),"
+        " part AS (SELECT *, sum(begins) OVER (PARTITION BY market_id ORDER BY start_time) AS stretch"
+        " FROM run)"
+        " SELECT market_id, min(start_time), max(end_time) FROM part"
+        " GROUP BY market_id, stretch ORDER BY market_id, stretch",
+        _arguments(window, market_ids),
+    )
+    for number, start, end in rows:
+        found[number].append((start, end))
+    return found
 
 
 def frontier(connection: Connection, market_ids: Sequence[int]) -> dict[int, datetime]:
