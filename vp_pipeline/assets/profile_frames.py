@@ -21,9 +21,18 @@ from vp_pipeline.storage.profile_tables import (
 )
 from vp_pipeline.storage.table import Table
 
+TABLES = (
+    VOLUME_PROFILE,
+    VOLUME_PROFILE_NODE,
+    VOLUME_PROFILE_VENUE,
+    COMPOSITE_LEVEL,
+    NAKED_POC,
+    VOLUME_PROFILE_ROW,
+)
+
 
 def frames(result: DayProfile) -> Iterator[tuple[Table, pd.DataFrame]]:
-    """The rows of each table, but for base and day."""
+    """The rows of each of `TABLES`, but for base and day."""
     for table, rows in (
         (VOLUME_PROFILE, [_levels(result)]),
         (VOLUME_PROFILE_NODE, list(_nodes(result))),

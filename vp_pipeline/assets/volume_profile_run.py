@@ -70,7 +70,7 @@ def make(database_url: str, settings: Settings, base: str, start: datetime, run_
     """Make the profile of the day that begins at `start`; what its materialization says.
 
     Raises:
-        NotEnoughData: there is no volume at a price in dollars.
+        NotEnoughData: there is no volume at a price in dollars; the day has no profile then, nor keeps one.
     """
     day = Window(start, start + DAY)
     _make_hours(database_url, settings, base, day)
@@ -80,6 +80,10 @@ def make(database_url: str, settings: Settings, base: str, start: datetime, run_
         try:
             result = profile_day.compute(gather(connection, settings, base, day))
         except NotEnoughData:
+            # What an earlier making left would stay, and nothing would be marked any more.
+            for table in profile_frames.TABLES:
+                rows.replace(connection, table, rows.frame_of([], table.columns), {"base": base}, day)
+            _withdraw(connection, base, start.strftime(DAY_FORMAT))
             connection.commit()
             raise
         for table, frame in profile_frames.frames(result):
@@ -121,6 +125,12 @@ def _publish(
         metadata[ending] = MetadataValue.url(settings.artifact_url(name, partition))
     metadata["preview"] = MetadataValue.md(preview_markdown(result.rows, result.area))
     return metadata
+
+
+def _withdraw(connection: Connection, base: str, label: str) -> None:
+    """Keep the day's documents no longer."""
+    name = "/".join(volume_profile_key(base).path)
+    artifacts.remove(connection, name, [label, f"{label}.svg", f"{label}.json"])
 
 
 def _metadata(result: DayProfile) -> dict[str, Any]:

@@ -6,6 +6,7 @@ What many documents share (plotly.js) is stored once and put back in its place o
 
 import gzip
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -93,6 +94,13 @@ def _download(document: str, include: Include | None) -> bytes:
     """The whole document, the shared part in its place."""
     whole = document if include is None else document.replace(include.marker, include.content)
     return whole.encode()
+
+
+def remove(connection: Connection, name: str, partitions: Sequence[str]) -> None:
+    """Keep these documents no longer; what they share with others stays."""
+    connection.execute(
+        "DELETE FROM artifact WHERE name = %s AND partition = ANY(%s)", [name, list(partitions)]
+    )
 
 
 def _put_include(connection: Connection, content: bytes) -> str:
