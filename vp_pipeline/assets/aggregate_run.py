@@ -15,7 +15,7 @@ from dagster import AssetCheckResult, AssetExecutionContext, AssetKey, AssetMate
 from vp_pipeline.analytics.aggregate import Venue
 from vp_pipeline.analytics.aggregate import aggregate as add_up
 from vp_pipeline.analytics.quote_rates import quote_rates
-from vp_pipeline.assets import checks, hour_profiles_run
+from vp_pipeline.assets import aggregate_basis, checks, hour_profiles_run
 from vp_pipeline.assets.aggregate import aggregate_key, rates_base
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.catalog import Catalog
@@ -48,6 +48,14 @@ def recompute(database_url: str, settings: Settings, base: str, window: Window) 
     return changed
 
 
+def catch_up(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
+    """Make the window's aggregate, and that of hours which changed before; the hours with another row."""
+    with transaction(database_url) as connection:
+        aggregate_basis.mark_changed(connection, settings.catalog, base)
+        spans = _spans(connection, settings.catalog, base, window)
+    return [hour for span in spans for hour in recompute(database_url, settings, base, span)]
+
+
 def run(
     context: AssetExecutionContext, settings: Settings, database_url: str, bases: Mapping[AssetKey, str]
 ) -> Iterator[AssetMaterialization | AssetCheckResult]:
@@ -57,9 +65,7 @@ def run(
     for key, base in bases.items():
         if key not in context.selected_asset_keys:
             continue
-        with transaction(database_url) as connection:
-            spans = _spans(connection, catalog, base, window)
-        changed = [h for span in spans for h in recompute(database_url, settings, base, span)]
+        changed = catch_up(database_url, settings, base, window)
         with transaction(database_url) as connection:
             told = union([window, *(Window(hour, hour + HOUR) for hour in changed)])
             for span in told:

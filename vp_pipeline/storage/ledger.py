@@ -124,9 +124,9 @@ def unknown(connection: Connection, market_ids: Sequence[int]) -> dict[int, list
 
 
 def known(
-    connection: Connection, market_ids: Sequence[int], window: Window
+    connection: Connection, market_ids: Sequence[int], window: Window | None = None
 ) -> dict[int, list[tuple[datetime, datetime]]]:
-    """Stretches that touch the window in which anything is known of each market, in order of time."""
+    """Stretches in which anything is known of each market, in order of time; those that touch the window."""
     found: dict[int, list[tuple[datetime, datetime]]] = {number: [] for number in market_ids}
     rows = connection.execute(
         "WITH run AS (SELECT market_id, start_time, end_time,"  # noqa: S608  # constant parts

@@ -176,16 +176,32 @@ def _parts(
 def _minutes(
     connection: Connection, base: str, ends: Sequence[Window], size: float
 ) -> Iterable[tuple[int, bool, Traded]]:
-    """Parts of hours, from their candles, of the markets that have profiles."""
+    """Parts of hours, from their candles, of the markets that the hour was made of.
+
+    A market that the markets file names no longer still has candles. An hour that was not made has all.
+    """
     found = connection.execute(
         "SELECT market_id, split_part(symbol, '/', 2) FROM market WHERE split_part(symbol, '/', 1) = %s",
         [base],
     )
     quotes: dict[int, str] = dict(found.fetchall())
-    left_out = _left_out(connection, base, [floor(end.start, HOUR) for end in ends])
+    hours = [floor(end.start, HOUR) for end in ends]
+    left_out, traded = _left_out(connection, base, hours), _traded(connection, base, hours)
     frame = candles.read_windows(connection, list(quotes), ends, _COLUMNS)
     for (number, start), part in sorted(_hourly(connection, frame, quotes, ends, size).items()):
-        yield number, (number, start.to_pydatetime()) not in left_out, _no_hour(part)
+        hour = start.to_pydatetime()
+        if hour not in traded or number in traded[hour]:
+            yield number, (number, hour) not in left_out, _no_hour(part)
+
+
+def _traded(connection: Connection, base: str, hours: Sequence[datetime]) -> dict[datetime, set[int]]:
+    """The markets of each of the hours that was made."""
+    found = connection.execute(
+        "SELECT start_time, array_agg(market_id) FROM profile"
+        " WHERE base = %s AND level = 'hour' AND start_time = ANY(%s) GROUP BY start_time",
+        [base, list(hours)],
+    )
+    return {start: set(numbers) for start, numbers in found}
 
 
 def _no_hour(part: Traded) -> Traded:

@@ -41,12 +41,14 @@ def mark(connection: Connection, consumer: str, base: str, hours: Iterable[datet
 
 
 def pending(connection: Connection, consumer: str, base: str, limit: int | None = None) -> list[datetime]:
-    """Hours to be computed again, oldest first; the first `limit` of them."""
+    """Hours to be computed again, in order; the newest `limit` of them: what was just healed does not wait
+    until years are made anew.
+    """
     rows = connection.execute(
-        "SELECT hour FROM stale_hour WHERE consumer = %s AND base = %s ORDER BY hour LIMIT %s",
+        "SELECT hour FROM stale_hour WHERE consumer = %s AND base = %s ORDER BY hour DESC LIMIT %s",
         [consumer, base, limit],
     )
-    return [hour for (hour,) in rows]
+    return sorted(hour for (hour,) in rows)
 
 
 def clear(connection: Connection, consumer: str, base: str, hours: Iterable[datetime]) -> list[datetime]:

@@ -93,6 +93,8 @@ COVERAGE = Table(
     time="start_time",
 )
 
+AGGREGATE_BASIS = Table("aggregate_basis", {"base": "text", "basis": "text"}, key=("base",))
+
 STALE_HOUR = Table(
     "stale_hour",
     {"consumer": "text", "base": "text", "hour": "timestamptz"},
@@ -262,6 +264,7 @@ TABLES = {
         REVISION,
         COVERAGE_RUN,
         STALE_HOUR,
+        AGGREGATE_BASIS,
         ARCHIVE_FILE,
         INSTALLATION,
         AGGREGATE,

@@ -33,12 +33,24 @@ def settings_of(folder: Path, url: str, markets: Mapping[str, date | None]) -> S
     )
 
 
-def keep(url: str, market: str, window: Window, left_out: Iterable[Window] = (), seed: int = 0) -> None:
-    """Store a candle of every known minute but those left out, of which the exchange had none."""
+def keep(
+    url: str,
+    market: str,
+    window: Window,
+    left_out: Iterable[Window] = (),
+    seed: int = 0,
+    like: str | None = None,
+) -> None:
+    """Store a candle of every known minute but those left out, of which the exchange had none.
+
+    `like` names a market that is stored already, whose candles this one has too.
+    """
     exchange, symbol = market.split()
     with transaction(url) as connection:
         [number] = market_ids(connection, [(exchange, symbol)]).values()
-        frame = walk(number, window.count(MINUTE), seed=seed, first=pd.Timestamp(window.start))
+        exchange, symbol = (like or market).split()
+        [origin] = market_ids(connection, [(exchange, symbol)]).values()
+        frame = walk(origin, window.count(MINUTE), seed=seed, first=pd.Timestamp(window.start))
         for gap in left_out:
             frame = frame[(frame["open_time"] < gap.start) | (frame["open_time"] >= gap.end)]
         candles.store(connection, {number: frame.drop(columns="market_id")})

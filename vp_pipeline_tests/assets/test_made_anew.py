@@ -1,19 +1,20 @@
 """What is made anew after candles or the markets file have changed, and that nothing of the old stays."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from vp_pipeline.analytics.errors import NotEnoughData
-from vp_pipeline.assets import aggregate_run, hour_profiles_run, profile_frames
+from vp_pipeline.assets import aggregate_basis, aggregate_run, hour_profiles_run, profile_frames
+from vp_pipeline.assets.aggregate import rates_first
 from vp_pipeline.assets.volume_profile import make
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import artifacts, rows, stale
+from vp_pipeline.storage import artifacts, profiles, rows, stale
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.profile_tables import NAKED_POC
 from vp_pipeline.storage.tables import TABLES
-from vp_pipeline.windows import DAY, HOUR, Window, union
+from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, union
 from vp_pipeline_tests.assets.made_markets import keep, settings_of
 
 MONDAY = datetime(2025, 9, 1, tzinfo=UTC)
@@ -32,6 +33,26 @@ def profile_hours(url: str, settings: Settings) -> None:
         pending = stale.pending(connection, stale.PROFILE_HOURS, "BTC")
     for span in union(Window(hour, hour + HOUR) for hour in pending):
         hour_profiles_run.recompute(url, settings, "BTC", span)
+
+
+def tick(url: str, settings: Settings, window: Window) -> None:
+    """Make what a tick of these hours would."""
+    for base in rates_first(settings.catalog):
+        aggregate_run.catch_up(url, settings, base, window)
+    profile_hours(url, settings)
+
+
+def waiting(url: str, base: str = "BTC") -> list[datetime]:
+    with transaction(url) as connection:
+        return stale.pending(connection, stale.AGGREGATE, base)
+
+
+def computed(url: str) -> dict[str, list[tuple[object, ...]]]:
+    names = ("aggregate", "quote_rate", "venue_verdict", "profile")
+    with transaction(url) as connection:
+        return {
+            name: connection.execute(f"SELECT * FROM {name} ORDER BY {name}").fetchall() for name in names
+        }
 
 
 def waiting_days(url: str) -> list[datetime]:
@@ -61,3 +82,80 @@ def test_a_day_that_has_no_priced_volume_any_more_keeps_no_profile(empty: str, t
         for table in profile_frames.TABLES:
             assert rows.read(connection, table, {"base": "BTC"}).empty, table.name
         assert artifacts.listing(connection) == []
+
+
+THREE: dict[str, date | None] = dict.fromkeys([BINANCE, COINBASE, KRAKEN])
+TWIN = "bitstamp BTC/USD"
+HOURS = Window(MONDAY, MONDAY + DAY + 2 * HOUR)
+LAST = Window(HOURS.end - HOUR, HOURS.end)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(dict.fromkeys([BINANCE, COINBASE, TWIN]), id="a market is gone"),
+        pytest.param(dict.fromkeys([BINANCE, TWIN, COINBASE, KRAKEN]), id="in another order"),
+        pytest.param(dict.fromkeys([KRAKEN, BINANCE, COINBASE, TWIN]), id="another lead"),
+        pytest.param({**THREE, KRAKEN: MONDAY.date(), TWIN: None}, id="one is retired"),
+    ],
+)
+def test_stored_hours_follow_the_markets_file_and_back(
+    empty: str, tmp_path: Path, changed: dict[str, date | None]
+) -> None:
+    for market in THREE:
+        gap = Window(MONDAY + 5 * HOUR, MONDAY + 6 * HOUR)
+        keep(empty, market, HOURS, left_out=[gap] if market == KRAKEN else [])
+    # Of the two with the same candles, the order decides which is left out.
+    keep(empty, TWIN, HOURS, like=COINBASE)
+    files = {}
+    for name, markets in (("before", THREE | {TWIN: None}), ("after", changed)):
+        (tmp_path / name).mkdir()
+        files[name] = settings_of(tmp_path / name, empty, markets)
+    tick(empty, files["before"], HOURS)
+    original = computed(empty)
+    tick(empty, files["after"], LAST)
+    now = computed(empty)
+    assert now["aggregate"] != original["aggregate"]
+    with transaction(empty) as connection:
+        connection.execute("TRUNCATE aggregate, quote_rate, venue_verdict, profile")
+    tick(empty, files["after"], HOURS)
+    assert computed(empty) == now
+    tick(empty, files["before"], LAST)
+    assert computed(empty) == original
+    assert waiting(empty) == []
+
+
+def test_a_market_that_is_added_or_retired_changes_no_hours_before(empty: str, tmp_path: Path) -> None:
+    for market in (BINANCE, COINBASE):
+        keep(empty, market, HOURS)
+    tick(empty, settings_of(tmp_path, empty, dict.fromkeys([BINANCE, COINBASE])), HOURS)
+    for markets, hours in (
+        (dict.fromkeys([BINANCE, KRAKEN, COINBASE]), []),
+        ({BINANCE: None, KRAKEN: None, COINBASE: (MONDAY + DAY).date()}, [MONDAY + DAY, MONDAY + DAY + HOUR]),
+    ):
+        settings = settings_of(tmp_path, empty, markets)
+        with transaction(empty) as connection:
+            aggregate_basis.mark_changed(connection, settings.catalog, "BTC")
+        assert waiting(empty) == hours
+
+
+def test_all_who_read_profiles_agree_about_a_market_that_is_gone(empty: str, tmp_path: Path) -> None:
+    for market in THREE:
+        keep(empty, market, HOURS)
+    tick(empty, settings_of(tmp_path, empty, THREE), HOURS)
+    with transaction(empty) as connection:
+        three = profiles.total(connection, "BTC", HOURS).rows.total
+    tick(empty, settings_of(tmp_path, empty, dict.fromkeys([BINANCE, COINBASE])), LAST)
+    odd = Window(HOURS.start + 7 * MINUTE, HOURS.end - 7 * MINUTE)
+    with transaction(empty) as connection:
+        for window in (HOURS, odd, Window(MONDAY + 10 * MINUTE, MONDAY + 20 * MINUTE)):
+            total = profiles.total(connection, "BTC", window).rows.total
+            by_venue = profiles.profile(connection, "BTC", window)
+            (volume,) = connection.execute(
+                "SELECT sum(volume) FROM aggregate WHERE base = 'BTC' AND open_time >= %s AND open_time < %s",
+                [window.start, window.end],
+            ).fetchone() or (None,)
+            assert len(by_venue) == 2
+            assert sum(part.rows.total for part in by_venue.values()) == pytest.approx(total, rel=1e-12)
+            assert volume == pytest.approx(total, rel=1e-12)
+        assert profiles.total(connection, "BTC", HOURS).rows.total < three

@@ -22,7 +22,7 @@ def test_marked_hours_are_pending_oldest_first(connection: Connection) -> None:
     stale.mark(connection, stale.AGGREGATE, "BTC", [HOURS[3], HOURS[1]])
     stale.mark(connection, stale.AGGREGATE, "BTC", [HOURS[1], HOURS[2], HOURS[2]])
     assert stale.pending(connection, stale.AGGREGATE, "BTC") == HOURS[1:4]
-    assert stale.pending(connection, stale.AGGREGATE, "BTC", limit=2) == HOURS[1:3]
+    assert stale.pending(connection, stale.AGGREGATE, "BTC", limit=2) == HOURS[2:4]
 
 
 def test_consumers_and_bases_are_apart(connection: Connection) -> None:
