@@ -39,13 +39,14 @@ PENDING_AT_ONCE = 7 * 24
 def recompute(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
     """Make the window's aggregate anew from the stored candles; the hours in which that changed a row.
 
-    Those hours, and those whose candles or venues changed, are marked for the volume profiles.
+    Those hours, and those whose candles or venues changed, are marked for the volume profiles. Hours whose
+    candles changed stay marked if the window does not hold the following 23, too.
     """
-    changed = []
-    for part in window.split(CHUNK):
+    changed: set[datetime] = set()
+    for part in _parts(window):
         with transaction(database_url) as connection:
-            changed += _recompute(connection, settings.catalog, base, part)
-    return changed
+            changed.update(_recompute(connection, settings.catalog, base, part))
+    return sorted(changed)
 
 
 def catch_up(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
@@ -75,12 +76,26 @@ def run(
     yield from hour_profiles_run.made(context, database_url, settings)
 
 
+def _parts(window: Window) -> Iterator[Window]:
+    """The window in chunks that overlap, so that every hour is in one with those that follow it: its mark
+    goes in the transaction that makes them all.
+    """
+    start = end = window.start
+    while end < window.end:
+        end = min(start + CHUNK, window.end)
+        yield Window(start, end)
+        start += CHUNK - LOOKBACK
+
+
 def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
     stale.make_alone(connection, base, window)
+    venues = _venues(connection, catalog, base)
+    last = _last(connection, venues, window.end)
+    whole = [h.start for h in window.split(HOUR) if min(h.start + LOOKBACK, last) <= window.end]
     # Before the candles are read: a mark that comes later stays for the next run.
-    touched = stale.clear(connection, stale.AGGREGATE, base, [hour.start for hour in window.split(HOUR)])
+    touched = stale.clear(connection, stale.AGGREGATE, base, whole)
     known = Window(window.start - LOOKBACK, window.end)
-    venues = _known(connection, _venues(connection, catalog, base), known)
+    venues = _known(connection, venues, known)
     names = {venue.name: venue.number for venue in venues}
     lead = names.get(catalog.instruments[base].lead, NO_LEAD)
     frame = candles.read(connection, [v.number for v in venues], known)
@@ -128,11 +143,15 @@ def _end(retired: date | None) -> pd.Timestamp | None:
 def _spans(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[Window]:
     """The run's window and every hour that a changed candle may have touched, as far as candles go."""
     pending = stale.pending(connection, stale.AGGREGATE, base, PENDING_AT_ONCE)
-    numbers = [venue.number for venue in _venues(connection, catalog, base)]
-    ends = ledger.frontier(connection, numbers).values()
-    last = ceil(max(ends, default=window.end), HOUR)
+    last = _last(connection, _venues(connection, catalog, base), window.end)
     touched = [Window(hour, max(hour + HOUR, min(hour + LOOKBACK, last))) for hour in pending]
     return union([window, *touched])
+
+
+def _last(connection: Connection, venues: list[Venue], otherwise: datetime) -> datetime:
+    """The end of the last hour of which anything is known of any of the venues."""
+    ends = ledger.frontier(connection, [venue.number for venue in venues]).values()
+    return ceil(max(ends, default=otherwise), HOUR)
 
 
 def _materializations(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,10 @@ from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.assets import aggregate_basis, aggregate_run, hour_profiles_run, profile_frames
 from vp_pipeline.assets.aggregate import rates_first
 from vp_pipeline.assets.volume_profile import make
+from vp_pipeline.catalog import Catalog
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts, profiles, rows, stale
-from vp_pipeline.storage.connection import transaction
+from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.profile_tables import NAKED_POC
 from vp_pipeline.storage.tables import TABLES
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, union
@@ -137,6 +139,50 @@ def test_a_market_that_is_added_or_retired_changes_no_hours_before(empty: str, t
         with transaction(empty) as connection:
             aggregate_basis.mark_changed(connection, settings.catalog, "BTC")
         assert waiting(empty) == hours
+
+
+def test_a_run_that_is_killed_leaves_the_marks_of_what_it_has_not_finished(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path, empty, {BINANCE: None})
+    days = Window(MONDAY, MONDAY + 9 * DAY)
+    keep(empty, BINANCE, days)
+    marks = [MONDAY + 12 * HOUR, *(day.start + 23 * HOUR for day in days.split(DAY))]
+    with transaction(empty) as connection:
+        stale.mark(connection, stale.AGGREGATE, "BTC", marks)
+    made: list[Window] = []
+    whole = aggregate_run._recompute
+
+    def killed(connection: Connection, catalog: Catalog, base: str, part: Window) -> Any:
+        if made:
+            raise KeyboardInterrupt
+        made.append(part)
+        return whole(connection, catalog, base, part)
+
+    monkeypatch.setattr(aggregate_run, "_recompute", killed)
+    with pytest.raises(KeyboardInterrupt):
+        aggregate_run.catch_up(empty, settings, "BTC", Window(days.end - HOUR, days.end))
+    for mark in set(marks) - set(waiting(empty)):
+        assert Window(mark, min(mark + DAY, days.end)).intersect(made[0]).count(HOUR) in (24, 1)
+    assert 0 < len(waiting(empty)) < len(marks)
+
+
+def test_a_mark_stays_until_the_hours_that_follow_are_made(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path, empty, {BINANCE: None})
+    days = Window(MONDAY, MONDAY + 6 * DAY)
+    keep(empty, BINANCE, days)
+    marks = [MONDAY + n * DAY for n in (1, 3, 5)]
+    monkeypatch.setattr(aggregate_run, "PENDING_AT_ONCE", 1)
+    for hour in marks:
+        with transaction(empty) as connection:
+            stale.mark(connection, stale.AGGREGATE, "BTC", marks)
+        aggregate_run.catch_up(empty, settings, "BTC", Window(hour, hour + HOUR))
+        assert waiting(empty) == marks[:2]
+    aggregate_run.recompute(empty, settings, "BTC", Window(MONDAY, MONDAY))
+    aggregate_run.recompute(empty, settings, "BTC", Window(marks[0], marks[1] + 2 * HOUR))
+    assert waiting(empty) == [marks[1]]
 
 
 def test_all_who_read_profiles_agree_about_a_market_that_is_gone(empty: str, tmp_path: Path) -> None:
