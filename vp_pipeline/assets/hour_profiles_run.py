@@ -4,8 +4,8 @@ Here belongs which hours are made anew; how, and what is added up, is in `storag
 own hours are: whoever changes a candle, a quote's rate or who counts marks the hour.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, time
 
 from dagster import AssetExecutionContext, AssetKey, AssetMaterialization
 
@@ -16,7 +16,7 @@ from vp_pipeline.storage import profiles, stale
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.profile_rows import TOTAL, read
-from vp_pipeline.windows import DAY, HOUR, Window, union
+from vp_pipeline.windows import DAY, HOUR, Window, floor, union
 
 # What is made at once, which bounds the memory.
 CHUNK = 7 * DAY
@@ -27,7 +27,8 @@ PENDING_AT_ONCE = 7 * 24
 def recompute(database_url: str, settings: Settings, base: str, window: Window) -> list[datetime]:
     """Make the window's hours anew from what is stored; those that this changed.
 
-    They are marked for the daily profiles.
+    They are marked for the daily profiles, and with them the stored days later in their weeks, whose
+    "week so far" they are part of.
     """
     changed = []
     for part in window.split(CHUNK):
@@ -37,9 +38,21 @@ def recompute(database_url: str, settings: Settings, base: str, window: Window) 
             # Before anything is read: a mark that comes later stays for the next run.
             stale.clear(connection, stale.PROFILE_HOURS, base, [hour.start for hour in part.split(HOUR)])
             made = profiles.make(connection, base, quotes_of(connection, settings, base), part)
-            stale.mark(connection, stale.VOLUME_PROFILE, base, made)
+            later = _later_days(connection, base, made)
+            stale.mark(connection, stale.VOLUME_PROFILE, base, [*made, *later])
             changed += made
     return changed
+
+
+def _later_days(connection: Connection, base: str, hours: Iterable[datetime]) -> list[datetime]:
+    """Midnights of the stored days that come after one of the hours in its week."""
+    days = {floor(hour, DAY) for hour in hours}
+    later = {day + n * DAY for day in days for n in range(1, 7 - day.weekday())}
+    found = connection.execute(
+        "SELECT day FROM volume_profile WHERE base = %s AND day = ANY(%s::date[])",
+        [base, sorted(day.date() for day in later)],
+    )
+    return [datetime.combine(day, time(), UTC) for (day,) in found]
 
 
 def quotes_of(connection: Connection, settings: Settings, base: str) -> dict[int, str]:

@@ -86,6 +86,35 @@ def test_a_day_that_has_no_priced_volume_any_more_keeps_no_profile(empty: str, t
         assert artifacts.listing(connection) == []
 
 
+def test_the_week_so_far_of_later_days_follows_a_day_that_is_healed(empty: str, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, empty, {BINANCE: None})
+    sunday = MONDAY - DAY
+    days = Window(sunday, MONDAY + 4 * DAY)
+    gap = Window(MONDAY + DAY + 5 * HOUR, MONDAY + DAY + 6 * HOUR)
+    keep(empty, BINANCE, days, left_out=[gap])
+    tick(empty, settings, days)
+    # The last day has no profile yet.
+    made = [sunday, MONDAY, MONDAY + DAY, MONDAY + 2 * DAY]
+    for day in made:
+        make(empty, settings, "BTC", day, "run")
+    with transaction(empty) as connection:
+        connection.execute("DELETE FROM stale_hour")
+    keep(empty, BINANCE, gap)
+    aggregate_run.recompute(empty, settings, "BTC", gap)
+    profile_hours(empty, settings)
+    assert waiting_days(empty) == made[2:]
+    for day in waiting_days(empty):
+        make(empty, settings, "BTC", day, "run")
+    assert waiting_days(empty) == []
+    with transaction(empty) as connection:
+        stored = connection.execute(
+            "SELECT day, volume FROM composite_level WHERE span = 'week' ORDER BY day"
+        ).fetchall()
+        assert [volume for _, volume in stored[1:]] == [
+            profiles.total(connection, "BTC", Window(MONDAY, day + DAY)).rows.total for day in made[1:]
+        ]
+
+
 THREE: dict[str, date | None] = dict.fromkeys([BINANCE, COINBASE, KRAKEN])
 TWIN = "bitstamp BTC/USD"
 HOURS = Window(MONDAY, MONDAY + DAY + 2 * HOUR)
