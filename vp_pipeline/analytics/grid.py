@@ -26,15 +26,15 @@ class Venue:
 
     Attributes:
         until: from then on it is retired: no longer expected, nor missing.
-        known: stretches, half-open, in which anything is known of it, if only that it did not answer; None
-            if it counts as asked at all times.
+        known: stretches (UTC, half-open, in microseconds) in which anything is known of it, if only that it
+            did not answer; None if it counts as asked at all times.
     """
 
     number: int
     name: str
     quote: str
     until: pd.Timestamp | None = None
-    known: tuple[tuple[pd.Timestamp, pd.Timestamp], ...] | None = None
+    known: tuple[tuple[np.datetime64, np.datetime64], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def expected(venues: Sequence[Venue], minutes: Times) -> Bools:
             continue
         asked[:, column] = False
         for start, end in venue.known:
-            until = end.ceil("h") + pd.Timedelta(hours=HOURS - 1)
-            edges = [utc_moment(start.floor("h")), utc_moment(until)]
+            newest = (end - np.timedelta64(1, "us")).astype("datetime64[h]")
+            edges = np.array([start.astype("datetime64[h]"), newest + np.timedelta64(HOURS, "h")])
             first, last = np.searchsorted(minutes, edges)
             asked[first:last, column] = True
     asked[~asked.any(axis=1)] = True

@@ -7,8 +7,9 @@ what was healed, revised or loaded later is in the sum by the next run.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
+import numpy as np
 import pandas as pd
 from dagster import AssetCheckResult, AssetExecutionContext, AssetKey, AssetMaterialization
 
@@ -130,10 +131,14 @@ def _known(connection: Connection, venues: list[Venue], window: Window) -> list[
     return [
         replace(
             venue,
-            known=tuple((pd.Timestamp(start), pd.Timestamp(end)) for start, end in known[venue.number]),
+            known=tuple((_utc(start), _utc(end)) for start, end in known[venue.number]),
         )
         for venue in venues
     ]
+
+
+def _utc(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def _end(retired: date | None) -> pd.Timestamp | None:
