@@ -9,7 +9,7 @@ import pytest
 from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.assets import aggregate_basis, aggregate_run, hour_profiles_run, profile_frames
 from vp_pipeline.assets.aggregate import rates_first
-from vp_pipeline.assets.volume_profile import make
+from vp_pipeline.assets.volume_profile_run import make
 from vp_pipeline.catalog import Catalog
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts, profiles, rows, stale

@@ -5,8 +5,8 @@ Nothing is known of what is stored already: the first run takes the file as it i
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
