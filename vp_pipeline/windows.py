@@ -5,7 +5,7 @@ Here belongs the arithmetic of windows and nothing that knows candles, Dagster o
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 MINUTE = timedelta(minutes=1)
@@ -22,6 +22,11 @@ def to_ms(moment: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """The UTC moment of so many milliseconds since the Unix epoch."""
     return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def midnight(day: date) -> datetime:
+    """The UTC moment in which a day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def floor(moment: datetime, step: timedelta) -> datetime:
@@ -78,6 +83,11 @@ class Window:
             end = min(start + step, self.end)
             yield Window(start, end)
             start = end
+
+
+def hours_of(starts: Iterable[datetime]) -> "Iterator[Window]":
+    """The hours that begin at these moments."""
+    return (Window(start, start + HOUR) for start in starts)
 
 
 def union(windows: Iterable[Window]) -> list[Window]:

@@ -130,8 +130,8 @@ def utc_moment(moment: pd.Timestamp) -> np.datetime64:
 def expected(venues: Sequence[Venue], minutes: Times) -> Bools:
     """Minutes x venues: whether the venue should have a candle in the minute.
 
-    It should if it is not retired and anything is known of it in the trailing 24 hours of the minute's hour:
-    a market whose history is not loaded is not missed. Where nothing is known of any, all count as asked.
+    It should if it is not retired and has one of its `known` stretches in the trailing 24 hours of the
+    minute's hour: a market whose history is not loaded is not missed. Where none has, all should.
 
     Args:
         minutes: ascending.

@@ -29,7 +29,6 @@ STABLECOINS = frozenset(
 )
 MEDIAN_MINUTES = 15
 CARRY_MINUTES = 60
-LOOKBACK = pd.Timedelta(minutes=MEDIAN_MINUTES + CARRY_MINUTES)
 _MINUTE = np.timedelta64(1, "m")
 
 
@@ -45,7 +44,7 @@ def quote_rates(
     other quotes have no rate. A rate follows from the trailing 24 hours of its hour alone.
 
     Args:
-        candles: of BTC markets, with `LOOKBACK` before the first minute that matters: market_id, open_time,
+        candles: of BTC markets, with 24 hours before the first minute that matters: market_id, open_time,
             open, high, low, close, volume (base asset).
         venues: the BTC markets.
         end: rates are given up to this time, in the minutes from the first candle of their hour's trailing

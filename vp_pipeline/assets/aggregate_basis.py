@@ -6,7 +6,7 @@ Here belongs the comparison with what the file said at the last run. How marked 
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TypedDict
 
 from vp_pipeline.assets.aggregate import rates_base
@@ -14,7 +14,7 @@ from vp_pipeline.catalog import Catalog
 from vp_pipeline.storage import ledger, stale
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.windows import HOUR, Window, ceil, floor
+from vp_pipeline.windows import HOUR, Window, ceil, floor, midnight
 
 
 class Basis(TypedDict):
@@ -73,7 +73,7 @@ def _hours(connection: Connection, base: str, before: Basis, now: Basis) -> Iter
     for name in old.keys() & new.keys():
         if old[name] != new[name]:
             ends = [day for day in (old[name], new[name]) if day is not None]
-            since[name] = datetime.combine(date.fromisoformat(min(ends)), datetime.min.time(), UTC)
+            since[name] = midnight(date.fromisoformat(min(ends)))
     return _known(connection, since)
 
 

@@ -26,7 +26,7 @@ from vp_pipeline.storage.changes import replace_changed
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.tables import AGGREGATE, QUOTE_RATE, VENUE_VERDICT
-from vp_pipeline.windows import DAY, HOUR, Window, ceil, union
+from vp_pipeline.windows import DAY, HOUR, Window, ceil, hours_of, union
 
 # A venue is judged by the day that ends with the hour: so long does a changed candle matter.
 LOOKBACK = DAY
@@ -69,7 +69,7 @@ def run(
             continue
         changed = catch_up(database_url, settings, base, window)
         with transaction(database_url) as connection:
-            told = union([window, *(Window(hour, hour + HOUR) for hour in changed)])
+            told = union([window, *hours_of(changed)])
             for span in told:
                 yield from _materializations(connection, catalog, base, span)
             venues = _venues(connection, catalog, base)
@@ -91,7 +91,8 @@ def _parts(window: Window) -> Iterator[Window]:
 def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
     stale.make_alone(connection, base, window)
     venues = _venues(connection, catalog, base)
-    last = _last(connection, venues, window.end)
+    reached = _reached(connection, venues, window.end)
+    last = ceil(reached, HOUR)
     whole = [h.start for h in window.split(HOUR) if min(h.start + LOOKBACK, last) <= window.end]
     # Before the candles are read: a mark that comes later stays for the next run.
     touched = stale.clear(connection, stale.AGGREGATE, base, whole)
@@ -101,7 +102,8 @@ def _recompute(connection: Connection, catalog: Catalog, base: str, window: Wind
     lead = names.get(catalog.instruments[base].lead, NO_LEAD)
     frame = candles.read(connection, [v.number for v in venues], known)
     if base == rates_base(catalog):
-        rates = quote_rates(frame, venues, pd.Timestamp(window.end))
+        # No further than anything is known: a rate is no forecast.
+        rates = quote_rates(frame, venues, pd.Timestamp(min(window.end, reached)))
         inside = rates["open_time"] >= pd.Timestamp(window.start)
         revalued = replace_changed(connection, QUOTE_RATE, rates[inside], {}, window)
         for other in catalog.instruments:
@@ -148,15 +150,15 @@ def _end(retired: date | None) -> pd.Timestamp | None:
 def _spans(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[Window]:
     """The run's window and every hour that a changed candle may have touched, as far as candles go."""
     pending = stale.pending(connection, stale.AGGREGATE, base, PENDING_AT_ONCE)
-    last = _last(connection, _venues(connection, catalog, base), window.end)
+    last = ceil(_reached(connection, _venues(connection, catalog, base), window.end), HOUR)
     touched = [Window(hour, max(hour + HOUR, min(hour + LOOKBACK, last))) for hour in pending]
     return union([window, *touched])
 
 
-def _last(connection: Connection, venues: list[Venue], otherwise: datetime) -> datetime:
-    """The end of the last hour of which anything is known of any of the venues."""
+def _reached(connection: Connection, venues: list[Venue], otherwise: datetime) -> datetime:
+    """Up to where anything is known of any of the venues."""
     ends = ledger.frontier(connection, [venue.number for venue in venues]).values()
-    return ceil(max(ends, default=otherwise), HOUR)
+    return max(ends, default=otherwise)
 
 
 def _materializations(

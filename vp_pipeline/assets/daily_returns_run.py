@@ -3,7 +3,7 @@
 Here belongs what a run of `daily_returns` does; what is computed of the returns is in `strategy_run`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pandas as pd
 from dagster import AssetExecutionContext, Failure
@@ -15,7 +15,7 @@ from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import GRACE
 from vp_pipeline.exchanges.futures import EXCHANGE, FuturesClient
 from vp_pipeline.settings import Settings
-from vp_pipeline.windows import DAY, Window, floor
+from vp_pipeline.windows import DAY, Window, floor, midnight
 
 
 def fetched(context: AssetExecutionContext, settings: Settings, chosen: Chosen) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def fetched(context: AssetExecutionContext, settings: Settings, chosen: Chosen) 
 
 def _history(chosen: Chosen, settings: Settings) -> Window:
     """From the first day of the configuration (or of the recording) to the last closed day."""
-    start = datetime.combine(chosen.start, datetime.min.time(), UTC)
+    start = midnight(chosen.start)
     if chosen.recorded is None:
         return Window(start, floor(now(settings), DAY) + timedelta(days=1))
     return Window(max(start, chosen.recorded.days.start), chosen.recorded.days.end)

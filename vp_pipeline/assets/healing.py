@@ -48,15 +48,18 @@ def plan(
     for number, market in markets.items():
         recent = _recent(window, ends.get(number), again)
         traits = traits_of(market.exchange)
-        gaps = [
-            Window(
-                _with_young(gap, begun[number], again),
-                _with_later(gap, recent, seen.get((number, gap.end)), now - traits.doubted),
-            )
-            for gap in unknown.get(number, [])
-            if _with_young(gap, begun[number], again) < recent.start
-        ]
-        wanted[number] = [recent, *pieces(gaps, traits.page, HEALED_AT_ONCE)]
+        gaps: list[Window] = []
+        for gap in reversed(unknown.get(number, [])):
+            start = _with_young(gap, begun[number], again)
+            if start >= recent.start:
+                continue
+            end = _with_later(gap, recent, seen.get((number, gap.end)), now - traits.doubted)
+            if recent.start - start <= (HOUR if end > recent.start else again):
+                # The end of a quiet market's last hour: by itself it would ask for much of the same.
+                recent = Window(start, recent.end)
+            else:
+                gaps.append(Window(start, end))
+        wanted[number] = [recent, *pieces(gaps[::-1], traits.page, HEALED_AT_ONCE)]
     return wanted
 
 

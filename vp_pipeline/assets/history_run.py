@@ -29,7 +29,7 @@ from vp_pipeline.recordings.folder import RecordingError
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import stale
 from vp_pipeline.storage.connection import transaction
-from vp_pipeline.windows import DAY, HOUR, Window, ceil, union
+from vp_pipeline.windows import DAY, HOUR, Window, ceil, hours_of, union
 
 _GOES_ON = "See the reason of each; another run goes on from here."
 
@@ -191,7 +191,7 @@ def _make_profiles(settings: Settings, database_url: str, base: str, month: Wind
     known = Window(month.start, month.end + DAY)
     with transaction(database_url) as connection:
         hours = [hour for hour in stale.pending(connection, stale.PROFILE_HOURS, base) if hour in known]
-    for window in union(Window(hour, hour + HOUR) for hour in hours):
+    for window in union(hours_of(hours)):
         hour_profiles_run.recompute(database_url, settings, base, window)
 
 

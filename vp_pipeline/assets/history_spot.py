@@ -15,7 +15,7 @@ import pandas as pd
 
 from vp_pipeline.assets import history_archive, intake
 from vp_pipeline.assets.history_windows import clipped_to, gathered, pieces
-from vp_pipeline.assets.intake import Answers
+from vp_pipeline.assets.intake import SO_FAR_NONE, Answers
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges import archive, pace, spot
 from vp_pipeline.exchanges.archive import ArchiveClient
@@ -31,7 +31,7 @@ from vp_pipeline.storage.candles import Stored
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.windows import DAY, MINUTE, Window, floor, minus
+from vp_pipeline.windows import DAY, MINUTE, Window, floor, midnight, minus
 
 # Final: no other source is asked about such a minute, but about the last the archive and a person's files.
 KNOWN = ("got", "exchange-empty")
@@ -104,7 +104,7 @@ class SpotHistory:
         """The part of the month that is over and in which the market may have traded."""
         ends = [month.end, floor(self._now, MINUTE)]
         if market.retired is not None:
-            ends.append(datetime(*market.retired.timetuple()[:3], tzinfo=UTC) + DAY)
+            ends.append(midnight(market.retired) + DAY)
         return Window(month.start, max(month.start, min(ends)))
 
     def _left(self, load: Loaded, known: Sequence[str] = SETTLED) -> list[Window]:
@@ -264,6 +264,8 @@ def _count(connection: Connection, load: Loaded) -> None:
     if load.window:
         for run in ledger.runs(connection, [load.number], load.window)[load.number]:
             minutes = Window(run.start, run.end).count(MINUTE)
+            if run.reason == SO_FAR_NONE:
+                continue  # the last minutes of a market that may be quiet: ticks ask again
             totals[run.state] += minutes
             if run.state in ("unknown", "unfetchable"):
                 reasons[run.reason] += minutes

@@ -5,7 +5,7 @@ own hours are: whoever changes a candle, a quote's rate or who counts marks the 
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 from dagster import AssetExecutionContext, AssetKey, AssetMaterialization
 
@@ -16,7 +16,7 @@ from vp_pipeline.storage import profiles, stale
 from vp_pipeline.storage.connection import Connection, transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.profile_rows import TOTAL, read
-from vp_pipeline.windows import DAY, HOUR, Window, floor, union
+from vp_pipeline.windows import DAY, HOUR, Window, floor, hours_of, midnight, union
 
 # What is made at once, which bounds the memory.
 CHUNK = 7 * DAY
@@ -52,7 +52,7 @@ def _later_days(connection: Connection, base: str, hours: Iterable[datetime]) ->
         "SELECT day FROM volume_profile WHERE base = %s AND day = ANY(%s::date[])",
         [base, sorted(day.date() for day in later)],
     )
-    return [datetime.combine(day, time(), UTC) for (day,) in found]
+    return [midnight(day) for (day,) in found]
 
 
 def quotes_of(connection: Connection, settings: Settings, base: str) -> dict[int, str]:
@@ -73,7 +73,7 @@ def made(
             continue
         with transaction(database_url) as connection:
             pending = stale.pending(connection, stale.PROFILE_HOURS, base, PENDING_AT_ONCE)
-        for span in union([window, *(Window(hour, hour + HOUR) for hour in pending)]):
+        for span in union([window, *hours_of(pending)]):
             recompute(database_url, settings, base, span)
         with transaction(database_url) as connection:
             yield from _materializations(connection, key, base, window)

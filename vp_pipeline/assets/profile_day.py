@@ -1,7 +1,7 @@
 """One day's volume profile: what is computed of it, and the rows of its tables.
 
 Here belongs what a day's inputs become. What is read is in `profile_inputs`, the documents are in
-`profile_documents`; when and where it is kept is in `volume_profile`, which imports this only when it runs.
+`profile_documents`; when and where it is kept is in `volume_profile_run`.
 """
 
 from dataclasses import dataclass

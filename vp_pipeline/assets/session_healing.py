@@ -6,7 +6,7 @@ finding those days; what a run makes of them is in `sessions_run`.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +24,7 @@ from vp_pipeline.catalog import Klines
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.session_tables import of_all_bars
-from vp_pipeline.windows import DAY, Window
+from vp_pipeline.windows import DAY, Window, midnight
 
 # Sums of the same numbers in another order differ by less: of the figure, and where it should be 0.
 _ROUNDING, _NOTHING = 1e-10, 1e-9
@@ -53,7 +53,7 @@ def outdated(
         told = of_all_bars(connection, series_of[key].symbol, series_of[key].interval, past)
         if not told:
             continue
-        starts = [datetime(label.year, label.month, label.day, tzinfo=UTC) for label in told]
+        starts = [midnight(label) for label in told]
         ends = returns.open_time.searchsorted([pd.Timestamp(start + DAY) for start in starts])
         then = np.array(list(told.values()), dtype=np.float64).reshape(-1, 3)
         same = np.isclose(figures_until(returns, ends), then, rtol=_ROUNDING, atol=_NOTHING, equal_nan=True)

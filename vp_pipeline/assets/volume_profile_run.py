@@ -23,7 +23,7 @@ from vp_pipeline.figures.profile_preview import preview_markdown
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts, profiles, rows, stale
 from vp_pipeline.storage.connection import Connection, transaction
-from vp_pipeline.windows import DAY, HOUR, Window, union
+from vp_pipeline.windows import DAY, HOUR, Window, hours_of, union
 
 # Changed days, the newest, that one run makes anew besides its own; the next goes on.
 PENDING_AT_ONCE = 31
@@ -104,7 +104,7 @@ def _make_hours(database_url: str, settings: Settings, base: str, day: Window) -
         same_rows = profiles.row_size(connection, base) == settings.catalog.instruments[base].row_size
     if not same_rows:
         hour_profiles_run.recompute(database_url, settings, base, day)
-    for span in union(Window(hour, hour + HOUR) for hour in missing):
+    for span in union(hours_of(missing)):
         hour_profiles_run.recompute(database_url, settings, base, span)
 
 

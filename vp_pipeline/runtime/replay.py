@@ -12,7 +12,7 @@ from pathlib import Path
 from vp_pipeline.catalog import SHIPPED, load_catalog
 from vp_pipeline.recordings.folder import KlineSeries, Recording, SpotSeries
 from vp_pipeline.sandbox.replay import servable
-from vp_pipeline.windows import Window, union
+from vp_pipeline.windows import Window, midnight, union
 
 # The strategies' history begins here, as the published tables do, unless the recording begins later.
 STRATEGIES_START = date(2021, 1, 1)
@@ -81,7 +81,7 @@ def _strategies(daily: list[KlineSeries]) -> list[str]:
         return []
     hull = Window(min(series.start for series in daily), max(series.end for series in daily))
     start = max(STRATEGIES_START, hull.start.date())
-    if datetime.combine(start, datetime.min.time(), UTC) >= hull.end:
+    if midnight(start) >= hull.end:
         start = hull.start.date()
     symbols = ", ".join(f'"{symbol}"' for symbol in _document_order(series.symbol for series in daily))
     return ["[strategies]", f"symbols = [{symbols}]", f"start = {start}", f"recorded = {_span(hull)}", ""]

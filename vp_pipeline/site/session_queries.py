@@ -4,7 +4,7 @@ Here belong these questions; what the columns mean is in `analytics.session_repo
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from vp_pipeline.storage import artifacts, rows
 from vp_pipeline.storage.artifacts import Artifact
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.tables import SESSION_VOLATILITY
-from vp_pipeline.windows import DAY, Window
+from vp_pipeline.windows import DAY, Window, midnight
 
 # From each series straight to the next, by the primary key.
 _SERIES = """
@@ -70,7 +70,7 @@ def spans(connection: Connection, symbol: str, interval: str, day: date) -> list
 
 def table(connection: Connection, symbol: str, interval: str, day: date, span: str) -> pd.DataFrame:
     """All groups and horizons of one series as of the end of this day."""
-    start = datetime.combine(day, datetime.min.time(), UTC)
+    start = midnight(day)
     scope = {"symbol": symbol, "interval": interval, "span": span}
     return rows.read(connection, SESSION_VOLATILITY, scope, Window(start, start + DAY))
 

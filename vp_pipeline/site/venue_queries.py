@@ -19,7 +19,7 @@ from vp_pipeline.storage import candles, profiles, rows
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.profile_rows import LEVELS, Level, made, read
 from vp_pipeline.storage.tables import VENUE_VERDICT
-from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor, union
+from vp_pipeline.windows import DAY, HOUR, Window, ceil, floor, hours_of, union
 
 _COLUMNS = ("market_id", "open_time", "open", "high", "low", "close", "volume", "taker_buy_volume")
 _AT_ONCE = 7 * DAY
@@ -57,7 +57,7 @@ def by_venue(
         found = {number: [part.rows] for number, part in stored.items()}
         inner = Window(ceil(window.start, HOUR), max(ceil(window.start, HOUR), floor(window.end, HOUR)))
         lacking = hours_lacking(connection, venues.base, inner)
-        whole = union(Window(hour, hour + HOUR) for hour in lacking)
+        whole = union(hours_of(lacking))
     if len(lacking) * HOUR <= _MADE_UP:
         for span in whole:
             for number, part in _traded(connection, venues, span):

@@ -11,7 +11,7 @@ from vp_pipeline.storage import rows
 from vp_pipeline.storage.connection import Connection
 from vp_pipeline.storage.rows import Scope
 from vp_pipeline.storage.tables import Table
-from vp_pipeline.windows import HOUR, Window, union
+from vp_pipeline.windows import HOUR, Window, hours_of, union
 
 
 def replace_changed(
@@ -24,7 +24,7 @@ def replace_changed(
     """
     frame = frame.assign(**{name: value for name, value in scope.items() if name not in frame.columns})
     hours = changed_hours(rows.read(connection, table, scope, window), frame, table)
-    for stretch in union(Window(hour, hour + HOUR) for hour in hours):
+    for stretch in union(hours_of(hours)):
         part = stretch.intersect(window)
         inside = (frame[table.time] >= part.start) & (frame[table.time] < part.end)
         rows.replace(connection, table, frame[inside], scope, part)

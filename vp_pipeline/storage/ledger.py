@@ -126,12 +126,20 @@ def unknown(connection: Connection, market_ids: Sequence[int]) -> dict[int, list
 def known(
     connection: Connection, market_ids: Sequence[int], window: Window | None = None
 ) -> dict[int, list[tuple[datetime, datetime]]]:
-    """Stretches in which anything is known of each market, in order of time; those that touch the window."""
+    """Stretches in which each market should have candles, in order of time; those that touch the window.
+
+    Where a candle is stored or may still come, and where the exchange has none after its first: before it the
+    market may not have begun, and what can no longer be had is missed by nobody.
+    """
     found: dict[int, list[tuple[datetime, datetime]]] = {number: [] for number in market_ids}
     rows = connection.execute(
-        "WITH run AS (SELECT market_id, start_time, end_time,"  # noqa: S608  # constant parts
+        "WITH first AS (SELECT number AS market_id, (SELECT start_time FROM coverage_run"  # noqa: S608  # constant parts
+        " WHERE market_id = number AND state = 'got' ORDER BY start_time LIMIT 1) AS begun"
+        " FROM unnest(%(numbers)s::int2[]) AS number),"
+        " run AS (SELECT market_id, start_time, end_time,"
         " (start_time IS DISTINCT FROM lag(end_time) OVER of_market)::int AS begins"
-        f" FROM coverage_run WHERE {_WITHIN}"
+        f" FROM coverage_run JOIN first USING (market_id) WHERE {_WITHIN}"
+        " AND (state = 'unknown' OR state <> 'unfetchable' AND start_time >= begun)"
         " WINDOW of_market AS (PARTITION BY market_id ORDER BY start_time)),"
         " part AS (SELECT *, sum(begins) OVER (PARTITION BY market_id ORDER BY start_time) AS stretch"
         " FROM run)"

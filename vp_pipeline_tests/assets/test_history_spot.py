@@ -8,6 +8,7 @@ import pytest
 
 from vp_pipeline.assets import history_spot
 from vp_pipeline.assets.history_spot import Loaded, SpotHistory
+from vp_pipeline.assets.intake import SO_FAR_NONE
 from vp_pipeline.sandbox.archive import revised
 from vp_pipeline.sandbox.clock import Clock
 from vp_pipeline.sandbox.generator import GeneratedSource
@@ -70,6 +71,14 @@ def test_months_across_the_change_of_units(here: Platform) -> None:
     ]
     with transaction(here.url) as connection:
         assert len(stale.pending(connection, stale.AGGREGATE, "BTC")) == both.count(HOUR)
+
+
+def test_the_quiet_last_minutes_of_the_open_month_are_nothing_left_to_do(here: Platform) -> None:
+    here.faults({"exchange": "bitstamp", "kind": "stalled", "minutes": 3})
+    done = load(here, ["bitstamp BTC/USD"], month(2025, 3))["bitstamp BTC/USD"]
+    assert (done.unknown, done.reasons, done.problems) == (0, {}, [])
+    [waiting] = [run for run in here.runs("bitstamp BTC/USD", month(2025, 3)) if run.state == "unknown"]
+    assert waiting.reason == SO_FAR_NONE
 
 
 def test_a_second_load_changes_no_row_and_asks_for_a_checksum_alone(here: Platform) -> None:

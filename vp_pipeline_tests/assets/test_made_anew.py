@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -12,8 +12,10 @@ from vp_pipeline.assets.aggregate import rates_first
 from vp_pipeline.assets.volume_profile_run import make
 from vp_pipeline.catalog import Catalog
 from vp_pipeline.settings import Settings
-from vp_pipeline.storage import artifacts, profiles, rows, stale
+from vp_pipeline.storage import artifacts, ledger, profiles, rows, stale
 from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.ledger import Finding
+from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.profile_tables import NAKED_POC
 from vp_pipeline.storage.tables import TABLES
 from vp_pipeline.windows import DAY, HOUR, MINUTE, Window, union
@@ -72,7 +74,8 @@ def test_a_day_that_has_no_priced_volume_any_more_keeps_no_profile(empty: str, t
         for table in profile_frames.TABLES:
             assert rows.read(connection, table, {"base": "BTC"}).empty == (table is NAKED_POC), table.name
         assert len(artifacts.listing(connection)) == 3
-    # From now on there is a dollar market, which did not trade: nobody knows what a dollar was.
+    # A dollar market that traded before and not on this day: nobody knows what a dollar was.
+    keep(empty, COINBASE, Window(MONDAY - 3 * DAY, MONDAY - 2 * DAY))
     keep(empty, COINBASE, day, left_out=[day])
     aggregate_run.recompute(empty, settings, "BTC", day)
     profile_hours(empty, settings)
@@ -84,6 +87,36 @@ def test_a_day_that_has_no_priced_volume_any_more_keeps_no_profile(empty: str, t
         for table in profile_frames.TABLES:
             assert rows.read(connection, table, {"base": "BTC"}).empty, table.name
         assert artifacts.listing(connection) == []
+
+
+@pytest.mark.parametrize("state", ["answered", "unfetchable"], ids=["not listed yet", "forgotten"])
+def test_a_dollar_market_that_cannot_be_had_leaves_the_others_at_par(
+    empty: str, tmp_path: Path, state: Literal["answered", "unfetchable"]
+) -> None:
+    settings = settings_of(tmp_path, empty, dict.fromkeys([BINANCE, COINBASE]))
+    days = Window(MONDAY, MONDAY + 2 * DAY)
+    keep(empty, BINANCE, days)
+    tick(empty, settings, days)
+    alone = computed(empty)
+    with transaction(empty) as connection:
+        [number] = market_ids(connection, [("coinbaseexchange", "BTC/USD")]).values()
+        ledger.record(connection, [Finding(number, days, state, "it is so")])
+    aggregate_run.recompute(empty, settings, "BTC", days)
+    assert computed(empty) == alone
+    keep(empty, COINBASE, Window(days.end, days.end + HOUR))
+    aggregate_run.recompute(empty, settings, "BTC", days)
+    assert computed(empty) == alone
+
+
+def test_a_rate_is_no_forecast(empty: str, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, empty, dict.fromkeys([BINANCE, COINBASE]))
+    until = MONDAY + 12 * HOUR + 15 * MINUTE
+    for market in (BINANCE, COINBASE):
+        keep(empty, market, Window(MONDAY, until))
+    tick(empty, settings, Window(MONDAY + 12 * HOUR, MONDAY + 13 * HOUR))
+    with transaction(empty) as connection:
+        found = connection.execute("SELECT quote, max(open_time) FROM quote_rate GROUP BY 1 ORDER BY 1")
+        assert found.fetchall() == [("USD", until - MINUTE), ("USDT", until - MINUTE)]
 
 
 def test_the_week_so_far_of_later_days_follows_a_day_that_is_healed(empty: str, tmp_path: Path) -> None:

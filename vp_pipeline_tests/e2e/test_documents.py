@@ -90,7 +90,7 @@ def _came_of_it(command: str, printed: str, folder: Path) -> None:
     elif command.startswith("for name in POSTGRES"):
         written = (folder / "docker" / ".env").read_text()
         passwords = re.findall(r"^(\w+)_PASSWORD=([0-9a-f]{32})$", written, re.MULTILINE)
-        assert [name for name, _ in passwords] == ["POSTGRES", "WRITER", "READER"]
+        assert [name for name, _ in passwords] == ["POSTGRES", "WRITER", "READER", "DAGSTER"]
         assert len({password for _, password in passwords}) == len(passwords)
     elif command not in ("cd docker", "cp .env.example .env"):
         assert printed.strip(), f"{command} prints nothing"

@@ -1,6 +1,8 @@
 """What the markets file said of each instrument when its aggregate was last made.
 
-Nothing is known of what is stored already: the first run takes the file as it is then.
+Nothing is known of what is stored already: all of it is made anew, some hours at a tick, which also mends
+hours whose rates depended on the chunk they were made in. Minutes that a passing ban gave up are asked for
+again.
 """
 
 from alembic import op
@@ -15,6 +17,15 @@ def upgrade() -> None:
     op.execute(
         "COMMENT ON TABLE aggregate_basis IS"
         " 'what the aggregate of each instrument depends on in the markets file, as JSON'"
+    )
+    op.execute(
+        "INSERT INTO stale_hour (consumer, base, hour)"
+        " SELECT DISTINCT 'aggregate', base, date_trunc('hour', open_time, 'UTC') FROM aggregate"
+        " ON CONFLICT DO NOTHING"
+    )
+    op.execute(
+        "UPDATE coverage_run SET state = 'unknown'"
+        " WHERE state = 'unfetchable' AND reason ~ 'has banned this address|wants no request before'"
     )
 
 
