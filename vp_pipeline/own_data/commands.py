@@ -124,9 +124,8 @@ def profile(
 def volatility(file: Path, estimator: str, window: int, periods_per_year: float, print_json: bool) -> None:
     """Rolling volatility a year of a candle FILE (.csv or .csv.gz).
 
-    Columns: close; for parkinson high and low; for garman-klass, rogers-satchell and yang-zhang open, high, low
-    and close.
-    Without open_time the lines are taken for consecutive bars.
+    Columns: close; for parkinson high and low; for garman-klass, rogers-satchell and yang-zhang open, high,
+    low and close. Without open_time the lines are taken for consecutive bars.
 
     A value rests on the latest WINDOW observations up to its bar and is empty (null) until there are so
     many. A filled bar (volume 0 and one price) is no observation, as if it were missing. A return from one
