@@ -34,6 +34,7 @@ class Elsewhere:
 # Indented blocks that are no commands, by their first line, and who looks at them.
 NO_COMMANDS = {
     "[[markets]]": "vp_pipeline_tests/test_docs.py",
+    "[[klines]]": "vp_pipeline_tests/test_documented.py",
     "[instruments.SOL]": "vp_pipeline_tests/test_docs.py",
     "vp_pipeline/": "vp_pipeline_tests/test_docs.py",
     "cgroup_enable=memory cgroup_memory=1": "words for a Pi's kernel",

@@ -113,7 +113,7 @@ def test_dagster_is_given_a_workspace(command: str) -> None:
 
 def test_the_tables_shown_fit_into_the_markets_file(tmp_path: Path) -> None:
     shown = [block.text for page in DOCUMENTS for block in blocks(page) if re.match(r"\[+[a-z]+", block.text)]
-    assert len(shown) == 3
+    assert len(shown) == 4
     file = tmp_path / "markets.toml"
     for added in shown:
         file.write_text(f"{SHIPPED.read_text()}\n{added}")

@@ -48,6 +48,11 @@ class Strategy:
     published: bool = False
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
+    @property
+    def given(self) -> Mapping[str, Parameter]:
+        """The parameters that have a value: an empty text is none."""
+        return {name: value for name, value in self.parameters.items() if value != ""}
+
 
 def strategy(
     title: str, *, benchmark: str = "equal_weight", looks_ahead: bool = False, published: bool = False

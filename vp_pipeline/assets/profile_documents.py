@@ -19,7 +19,7 @@ from vp_pipeline.figures.profile_svg import profile_svg
 from vp_pipeline.figures.volume_profile import document_figure, volume_profile_figure
 from vp_pipeline.settings import Settings
 
-_SESSION_HOURS = "Sessions by the hours of the first document, UTC; AS joins the day's first and last hours."
+_SESSION_HOURS = "Sessions by the hours of the second document, UTC; AS joins the day's first and last hours."
 
 
 def page(settings: Settings, day: str, result: DayProfile) -> str:

@@ -154,7 +154,7 @@ def summary(name: str, one: Result) -> dict[str, Any]:
         "strategy": name,
         "title": one.strategy.title,
         "description": one.strategy.description,
-        "parameters": ", ".join(f"{key} = {value}" for key, value in one.strategy.parameters.items()),
+        "parameters": ", ".join(f"{key} = {value}" for key, value in one.strategy.given.items()),
         "benchmark": one.strategy.benchmark,
         "looks_ahead": one.looks_ahead,
         "days_looked_ahead": len(one.looked.days),

@@ -43,7 +43,7 @@ class StrategyPage:
         return f"{self.strategy.title} (looks ahead)" if self.strategy.looks_ahead else self.strategy.title
 
     def _subtitle(self) -> str:
-        chosen = ", ".join(f"{name} {value}" for name, value in self.strategy.parameters.items())
+        chosen = ", ".join(f"{name} {value}" for name, value in self.strategy.given.items())
         days = f"{self.found.days} days, {_day(self.found.first)} to {_day(self.found.last)}"
         with_ = f" With {chosen}." if chosen else ""
         return f"{self.strategy.description}{with_} {days}, {self.found.periods_per_year:g} a year."

@@ -1,5 +1,6 @@
 """The published rows are from the futures of 2021 to 2024, as printed: six digits."""
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from vp_pipeline.analytics.errors import NotEnoughData
 from vp_pipeline.analytics.performance import performance
 from vp_pipeline.analytics.published import equal_weight, mean_reversion, volatility_weight, weighted
 from vp_pipeline.analytics.strategies import STRATEGIES, daily_returns, strategy_returns
+from vp_pipeline.analytics.strategy import StrategyError, configured
+from vp_pipeline.catalog import SHIPPED, Variant
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT", "XRPUSDT", "BNBUSDT", "SOLUSDT"]
 PRINTED = 1e-6
@@ -79,6 +82,41 @@ def test_one_weight_vector_makes_every_published_volatility_weight_row() -> None
     assert strategy_returns(returns, weighted(returns, weights)).to_numpy() == pytest.approx(
         published["s2"].to_numpy(), abs=2 * PRINTED
     )
+
+
+def shipped_example() -> Variant:
+    """The variant that stands in the markets file as a comment."""
+    text = SHIPPED.read_text()
+    start = text.index("# [strategies.variants.document_weight]")
+    shown = [line.removeprefix("# ") for line in text[start:].split("\n\n")[0].splitlines()]
+    found = tomllib.loads("\n".join(shown))["strategies"]["variants"]["document_weight"]
+    return Variant.model_validate(found)
+
+
+def test_the_published_rows_follow_from_the_weights_of_the_shipped_example() -> None:
+    published = table(S1_S2, "s1", "s2")
+    returns = published[SYMBOLS]
+    example = shipped_example()
+    assert example.rule == "volatility_weight"
+    chosen = configured(example.rule, example.parameters, title=example.title, benchmark=example.benchmark)
+    weights = chosen.weights(returns)
+    assert weights.sum(axis=1).to_numpy() == pytest.approx(np.ones(len(returns)))
+    assert strategy_returns(returns, weights).to_numpy() == pytest.approx(
+        published["s2"].to_numpy(), abs=3 * PRINTED
+    )
+    assert chosen.looks_ahead
+
+
+def test_weights_that_cannot_be_read_are_refused() -> None:
+    returns = random_returns(3)
+    for text, said in (
+        ("BTCUSDT", "weights: 'BTCUSDT' is no symbol with its weight, such as BTCUSDT 0.6"),
+        ("BTCUSDT 0.6, ETHUSDT 0.4", "weights: no weight for BNBUSDT, SOLUSDT, XRPUSDT"),
+    ):
+        with pytest.raises(StrategyError, match=f"^{said}$"):
+            volatility_weight(returns, weights=text)
+    assert STRATEGIES["volatility_weight"].given == {}
+    assert configured("volatility_weight", {"weights": "A 1"}).given == {"weights": "A 1"}
 
 
 def test_every_published_mean_reversion_row() -> None:
