@@ -158,9 +158,31 @@ def volatility(file: Path, estimator: str, window: int, periods_per_year: float,
     metavar="OUT",
     help="Write every bar with its return, weekday and session to OUT (CSV) instead.",
 )
+@click.option(
+    "--recipe",
+    type=click.Choice(["standard", "published"]),
+    default="standard",
+    show_default=True,
+    help="The table as it should be, or as the second document computes it, for comparison.",
+)
+@click.option(
+    "--first-weekday",
+    type=click.IntRange(0, 6),
+    default=5,
+    show_default=True,
+    help="Weekday of the first row, 0 for Sunday; of the published recipe alone.",
+)
 @json_flag
 @_HTML
-def sessions(file: Path, preset: "Preset", bars: Path | None, print_json: bool, html: Path | None) -> None:
+def sessions(
+    file: Path,
+    preset: "Preset",
+    bars: Path | None,
+    recipe: str,
+    first_weekday: int,
+    print_json: bool,
+    html: Path | None,
+) -> None:
     """Volatility, volume and returns of a candle FILE (.csv or .csv.gz) by weekday and trading session.
 
     Columns: open_time, open, close and volume; trades (or count) and taker_buy_volume add volume per trade
@@ -178,6 +200,18 @@ def sessions(file: Path, preset: "Preset", bars: Path | None, print_json: bool, 
     _one_output(print_json, html)
     if bars is not None and (print_json or html is not None):
         raise click.UsageError("--bars excludes --json and --html: give one")
+    if recipe == "published":
+        if bars is not None or html is not None or preset != "document":
+            raise click.UsageError("--recipe published has no --bars, no --html and one --preset, document")
+        from vp_pipeline.own_data import sessions_published
+
+        table = sessions_published.make(file, first_weekday)
+        _echo(
+            print_json,
+            lambda: sessions_published.document(table),
+            lambda: sessions_published.text(file, table),
+        )
+        return
     from vp_pipeline.own_data import sessions as made
 
     if bars is not None:
