@@ -8,6 +8,7 @@ what was healed, revised or loaded later is in the sum by the next run.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from vp_pipeline.catalog import Catalog
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import candles, ledger, rows, stale
 from vp_pipeline.storage.changes import replace_changed
-from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.connection import Connection, in_transaction, transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.tables import AGGREGATE, QUOTE_RATE, VENUE_VERDICT
 from vp_pipeline.windows import DAY, HOUR, Window, ceil, hours_of, union
@@ -45,8 +46,7 @@ def recompute(database_url: str, settings: Settings, base: str, window: Window) 
     """
     changed: set[datetime] = set()
     for part in _parts(window):
-        with transaction(database_url) as connection:
-            changed.update(_recompute(connection, settings.catalog, base, part))
+        changed.update(in_transaction(database_url, partial(_recompute, settings.catalog, base, part)))
     return sorted(changed)
 
 
@@ -88,7 +88,7 @@ def _parts(window: Window) -> Iterator[Window]:
         start += CHUNK - LOOKBACK
 
 
-def _recompute(connection: Connection, catalog: Catalog, base: str, window: Window) -> list[datetime]:
+def _recompute(catalog: Catalog, base: str, window: Window, connection: Connection) -> list[datetime]:
     stale.make_alone(connection, base, window)
     venues = _venues(connection, catalog, base)
     reached = _reached(connection, venues, window.end)

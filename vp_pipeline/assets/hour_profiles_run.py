@@ -6,6 +6,7 @@ own hours are: whoever changes a candle, a quote's rate or who counts marks the 
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 from dagster import AssetExecutionContext, AssetKey, AssetMaterialization
 
@@ -13,7 +14,7 @@ from vp_pipeline.assets.hour_profiles import profile_hours_key
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import profiles, stale
-from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.connection import Connection, in_transaction, transaction
 from vp_pipeline.storage.markets import market_ids
 from vp_pipeline.storage.profile_rows import TOTAL, read
 from vp_pipeline.windows import DAY, HOUR, Window, floor, hours_of, midnight, union
@@ -32,16 +33,18 @@ def recompute(database_url: str, settings: Settings, base: str, window: Window) 
     """
     changed = []
     for part in window.split(CHUNK):
-        with transaction(database_url) as connection:
-            lost = profiles.set_row_size(connection, base, settings.catalog.instruments[base].row_size)
-            stale.mark(connection, stale.PROFILE_HOURS, base, lost)
-            # Before anything is read: a mark that comes later stays for the next run.
-            stale.clear(connection, stale.PROFILE_HOURS, base, [hour.start for hour in part.split(HOUR)])
-            made = profiles.make(connection, base, quotes_of(connection, settings, base), part)
-            later = _later_days(connection, base, made)
-            stale.mark(connection, stale.VOLUME_PROFILE, base, [*made, *later])
-            changed += made
+        changed += in_transaction(database_url, partial(_recompute, settings, base, part))
     return changed
+
+
+def _recompute(settings: Settings, base: str, window: Window, connection: Connection) -> list[datetime]:
+    lost = profiles.set_row_size(connection, base, settings.catalog.instruments[base].row_size)
+    stale.mark(connection, stale.PROFILE_HOURS, base, lost)
+    # Before anything is read: a mark that comes later stays for the next run.
+    stale.clear(connection, stale.PROFILE_HOURS, base, [hour.start for hour in window.split(HOUR)])
+    made = profiles.make(connection, base, quotes_of(connection, settings, base), window)
+    stale.mark(connection, stale.VOLUME_PROFILE, base, [*made, *_later_days(connection, base, made)])
+    return made
 
 
 def _later_days(connection: Connection, base: str, hours: Iterable[datetime]) -> list[datetime]:

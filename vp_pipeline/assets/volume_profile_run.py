@@ -7,6 +7,7 @@ a healed day gets its profile by the next runs.
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from dagster import AssetExecutionContext, AssetMaterialization, Failure, MetadataValue, PartitionsDefinition
@@ -22,7 +23,7 @@ from vp_pipeline.assets.volume_profile import volume_profile_key
 from vp_pipeline.figures.profile_preview import preview_markdown
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import artifacts, profiles, rows, stale
-from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.connection import Connection, in_transaction, transaction
 from vp_pipeline.windows import DAY, HOUR, Window, hours_of, union
 
 # Changed days, the newest, that one run makes anew besides its own; the next goes on.
@@ -74,22 +75,25 @@ def make(database_url: str, settings: Settings, base: str, start: datetime, run_
     """
     day = Window(start, start + DAY)
     _make_hours(database_url, settings, base, day)
-    with transaction(database_url) as connection:
-        # Before anything is read: a mark that comes later stays for the next run.
-        stale.clear(connection, stale.VOLUME_PROFILE, base, [hour.start for hour in day.split(HOUR)])
-        try:
-            result = profile_day.compute(gather(connection, settings, base, day))
-        except NotEnoughData:
-            # What an earlier making left would stay, and nothing would be marked any more.
-            for table in profile_frames.TABLES:
-                rows.replace(connection, table, rows.frame_of([], table.columns), {"base": base}, day)
-            _withdraw(connection, base, start.strftime(DAY_FORMAT))
-            connection.commit()
-            raise
-        for table, frame in profile_frames.frames(result):
-            rows.replace(connection, table, frame, {"base": base}, day)
-        kept = _publish(connection, settings, base, start.strftime(DAY_FORMAT), result, run_id)
-    return {**_metadata(result), **kept}
+    return in_transaction(database_url, partial(_make, settings, base, day, run_id))
+
+
+def _make(settings: Settings, base: str, day: Window, run_id: str, connection: Connection) -> dict[str, Any]:
+    label = day.start.strftime(DAY_FORMAT)
+    # Before anything is read: a mark that comes later stays for the next run.
+    stale.clear(connection, stale.VOLUME_PROFILE, base, [hour.start for hour in day.split(HOUR)])
+    try:
+        result = profile_day.compute(gather(connection, settings, base, day))
+    except NotEnoughData:
+        # What an earlier making left would stay, and nothing would be marked any more.
+        for table in profile_frames.TABLES:
+            rows.replace(connection, table, rows.frame_of([], table.columns), {"base": base}, day)
+        _withdraw(connection, base, label)
+        connection.commit()
+        raise
+    for table, frame in profile_frames.frames(result):
+        rows.replace(connection, table, frame, {"base": base}, day)
+    return {**_metadata(result), **_publish(connection, settings, base, label, result, run_id)}
 
 
 def _make_hours(database_url: str, settings: Settings, base: str, day: Window) -> None:

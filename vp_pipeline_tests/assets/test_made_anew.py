@@ -1,9 +1,11 @@
 """What is made anew after candles or the markets file have changed, and that nothing of the old stays."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
 import pytest
 
 from vp_pipeline.analytics.errors import NotEnoughData
@@ -119,6 +121,29 @@ def test_a_rate_is_no_forecast(empty: str, tmp_path: Path) -> None:
         assert found.fetchall() == [("USD", until - MINUTE), ("USDT", until - MINUTE)]
 
 
+def test_whoever_is_broken_off_in_a_deadlock_begins_anew(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(tmp_path, empty, {BINANCE: None})
+    keep(empty, BINANCE, Window(MONDAY, MONDAY + DAY))
+    clear, struck = stale.clear, set[str]()
+
+    def clear_once(connection: Connection, consumer: str, base: str, hours: Iterable[datetime]) -> Any:
+        gone = clear(connection, consumer, base, hours)
+        if consumer not in struck:
+            struck.add(consumer)
+            raise psycopg.errors.DeadlockDetected("somebody else goes on")
+        return gone
+
+    monkeypatch.setattr(stale, "clear", clear_once)
+    tick(empty, settings, Window(MONDAY, MONDAY + DAY))
+    make(empty, settings, "BTC", MONDAY, "run")
+    assert struck == {stale.AGGREGATE, stale.PROFILE_HOURS, stale.VOLUME_PROFILE}
+    assert (waiting(empty), waiting_days(empty)) == ([], [])
+    with transaction(empty) as connection:
+        assert len(artifacts.listing(connection)) == 3
+
+
 def test_the_week_so_far_of_later_days_follows_a_day_that_is_healed(empty: str, tmp_path: Path) -> None:
     settings = settings_of(tmp_path, empty, {BINANCE: None})
     sunday = MONDAY - DAY
@@ -215,11 +240,11 @@ def test_a_run_that_is_killed_leaves_the_marks_of_what_it_has_not_finished(
     made: list[Window] = []
     whole = aggregate_run._recompute
 
-    def killed(connection: Connection, catalog: Catalog, base: str, part: Window) -> Any:
+    def killed(catalog: Catalog, base: str, part: Window, connection: Connection) -> Any:
         if made:
             raise KeyboardInterrupt
         made.append(part)
-        return whole(connection, catalog, base, part)
+        return whole(catalog, base, part, connection)
 
     monkeypatch.setattr(aggregate_run, "_recompute", killed)
     with pytest.raises(KeyboardInterrupt):
