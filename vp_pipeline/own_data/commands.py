@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vp_pipeline.analytics.price_rows import Placement
     from vp_pipeline.analytics.session_hours import Preset
     from vp_pipeline.analytics.value_area import Rule
+    from vp_pipeline.own_data.profile import Recipe
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
 _HTML = click.option(
@@ -53,6 +54,14 @@ _HTML = click.option(
     show_default=True,
     help="Part of the volume the value area holds, at most 1.",
 )
+@click.option(
+    "--nodes",
+    "recipe",
+    type=click.Choice(["rows", "document"]),
+    default="rows",
+    show_default=True,
+    help="How nodes are found: from the rows, or as the first document does, from closes alone.",
+)
 @json_flag
 @_HTML
 def profile(
@@ -61,6 +70,7 @@ def profile(
     placement: "Placement",
     rule: "Rule",
     share: float,
+    recipe: "Recipe",
     print_json: bool,
     html: Path | None,
 ) -> None:
@@ -81,13 +91,17 @@ def profile(
     Nodes are the peaks (high) of a kernel density of the rows that stand out by a tenth of its maximum, and
     the valley (low) between each two. Prominence is a share of the maximum, width is at half prominence, in
     prices, and share is the part of all volume within it.
+
+    With --nodes document they are the peaks of the published curve that stand out by 0.3 of its maximum: a
+    kernel density of the closes weighted by volume, with a bandwidth of 0.1 of their deviation, on 500
+    samples from the lowest to the highest close. --json and --html have the curve and its histogram of 150 bins.
     """
     if share > 1:
         raise click.BadParameter(f"{share} is above 1", param_hint="--share")
     _one_output(print_json, html)
     from vp_pipeline.own_data import profile as made
 
-    result = made.make(file, row, placement, rule, share)
+    result = made.make(file, row, placement, rule, share, recipe)
     how = f"({'from the price range' if row is None else 'as given'}), volume placed by {placement}"
     how += f", value area of {share:.0%} by {rule}"
     if html is not None:

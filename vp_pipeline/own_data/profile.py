@@ -4,13 +4,15 @@ Here belongs putting the analytics together and showing the result; options are 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
 from vp_pipeline.analytics.errors import NotEnoughData
+from vp_pipeline.analytics.kde import DocumentProfile, Peak, document_profile
 from vp_pipeline.analytics.nodes import Node, VolumeNodes, volume_nodes
 from vp_pipeline.analytics.price_rows import Placement, PriceRows, volume_by_price
 from vp_pipeline.analytics.profile_document import profile_document
@@ -21,6 +23,11 @@ from vp_pipeline.own_data.errors import DataFileError
 from vp_pipeline.own_data.output import columns, number, write_page
 from vp_pipeline.own_data.trade_file import read_trades
 
+if TYPE_CHECKING:
+    from vp_pipeline.figures.page import Section
+
+Recipe = Literal["rows", "document"]
+
 ROWS = 100
 """About so many rows, if no size is given."""
 
@@ -29,25 +36,38 @@ _LINES, _BAR = 32, 40
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """What the command shows; `nodes` is None if all volume is in one row."""
+    """What the command shows; `nodes` is None if all volume is in one row.
+
+    With the recipe `document` there are no nodes, but `published`, None if all volume is at one close.
+    """
 
     candles: pd.DataFrame
     rows: PriceRows
     area: ValueArea
     nodes: VolumeNodes | None
+    recipe: Recipe = "rows"
+    published: DocumentProfile | None = None
 
     def document(self) -> dict[str, object]:
         """For JSON."""
-        return profile_document(self.rows, self.area, self.nodes)
+        usual = profile_document(self.rows, self.area, self.nodes)
+        return usual if self.recipe == "rows" else usual | _published(self.published)
 
 
-def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, share: float) -> Profile:
-    """Read the file and compute its profile.
+def make(
+    path: Path,
+    row_size: float | None,
+    placement: Placement,
+    rule: Rule,
+    share: float,
+    recipe: Recipe = "rows",
+) -> Profile:
+    """Read the file and compute its profile; `recipe` says by which its nodes are found.
 
     Raises:
         DataFileError: the file cannot be used, has no volume, or needs too many rows of that size.
     """
-    needed, candles = _read(path, placement)
+    needed, candles = _read(path, placement, recipe)
     size = default_row_size(candles, needed) if row_size is None else row_size
     try:
         rows = volume_by_price(candles, size, placement).trimmed()
@@ -57,18 +77,34 @@ def make(path: Path, row_size: float | None, placement: Placement, rule: Rule, s
     except ValueError as error:
         raise DataFileError(f"{path}: {error} (--row)") from error
     try:
-        nodes = volume_nodes(rows)
+        if recipe == "rows":
+            return Profile(candles, rows, area, volume_nodes(rows))
+        prices = candles["price" if "price" in candles else "close"]
+        return Profile(candles, rows, area, None, recipe, document_profile(prices, candles["volume"]))
     except NotEnoughData:
-        nodes = None
-    return Profile(candles, rows, area, nodes)
+        return Profile(candles, rows, area, None, recipe)
 
 
-def _read(path: Path, placement: Placement) -> tuple[tuple[str, ...], pd.DataFrame]:
+def _published(found: DocumentProfile | None) -> dict[str, object]:
+    """Keys nodes, bandwidth, curve and histogram."""
+    if found is None:
+        return {"nodes": {"document": []}, "bandwidth": None, "curve": None, "histogram": None}
+    return {
+        "nodes": {"document": [asdict(peak) for peak in found.peaks]},
+        "bandwidth": found.bandwidth,
+        "curve": {"price": found.price.tolist(), "density": found.density.tolist()},
+        "histogram": {"edges": found.bin_edges.tolist(), "density": found.bin_density.tolist()},
+    }
+
+
+def _read(path: Path, placement: Placement, recipe: Recipe) -> tuple[tuple[str, ...], pd.DataFrame]:
     """The columns that give the price range, and the file."""
     if placement == "trades":
         return ("price",), read_trades(path)
     needed = ("close",) if placement == "close" else ("low", "high")
     remedy = "add it" if placement == "close" else "with close and volume alone use --placement close"
+    if recipe == "document" and placement != "close":
+        return needed, read_candles(path, (*needed, "close", "volume"), "--nodes document", "add it")
     return needed, read_candles(path, (*needed, "volume"), f"--placement {placement}", remedy)
 
 
@@ -96,36 +132,54 @@ def text(path: Path, profile: Profile, how: str) -> str:
         ("total volume", number(rows.total, 8)),
         ("from VAL to VAH", f"{area.volume / rows.total:.1%}"),
     ]
-    found = [("high", node) for node in profile.nodes.high] if profile.nodes else []
-    found += [("low", node) for node in profile.nodes.low] if profile.nodes else []
-    nodes = [("node", "price", "width", "prominence", "volume"), *(_node(kind, node) for kind, node in found)]
     return "\n\n".join(
         [
             f"{path}: {len(candles):,} {what}{span}\nrows of {number(rows.row_size)} {how}",
             columns(levels),
-            f"{columns(nodes)}\nbandwidth {number(profile.nodes.curve.bandwidth)}"
-            if profile.nodes
-            else "no nodes: all volume is in one row",
+            _nodes_text(profile.nodes) if profile.recipe == "rows" else _published_text(profile.published),
             _sketch(rows, area),
         ]
     )
 
 
+def _nodes_text(nodes: VolumeNodes | None) -> str:
+    if nodes is None:
+        return "no nodes: all volume is in one row"
+    found = [("high", node) for node in nodes.high] + [("low", node) for node in nodes.low]
+    lines = [(kind, *_node(node), f"{node.share:.1%}") for kind, node in found]
+    names = ("node", "price", "width", "prominence", "volume")
+    return f"{columns([names, *lines])}\nbandwidth {number(nodes.curve.bandwidth)}"
+
+
+def _published_text(found: DocumentProfile | None) -> str:
+    if found is None:
+        return "no published nodes: all volume is at one close"
+    names = ("published node", "price", "width", "prominence")
+    return (
+        f"{columns([names, *(('peak', *_node(peak)) for peak in found.peaks)])}\n"
+        f"bandwidth {number(found.bandwidth)}, {len(found.price)} samples from the lowest to the highest"
+        f" close; histogram of {len(found.bin_density)} bins in --json and --html"
+    )
+
+
 def write_html(out: Path, path: Path, profile: Profile, how: str) -> None:
     """Write the profile as one page: with its figure if the file has times and all four prices."""
-    from vp_pipeline.figures.volume_profile import volume_profile_figure
+    from vp_pipeline.figures.volume_profile import document_figure, volume_profile_figure
 
     rows, area = profile.rows, profile.area
     levels = [_price(rows, price) for price in (area.poc, area.vah, area.val)]
     table = pd.DataFrame(
         {"level": ["POC", "VAH", "VAL", "total volume"], "value": [*levels, number(rows.total, 8)]}
     )
+    sections: list["Section"]
     if {"open_time", *PRICES} <= set(profile.candles):
         figure = volume_profile_figure(profile.candles, rows, area, "Volume by price", nodes=profile.nodes)
         sections = [figure, table]
     else:
         listed = pd.DataFrame({"price": rows.price, "volume": rows.volume})
         sections = ["No candles are drawn: that needs open_time, open, high, low and close.", table, listed]
+    if profile.published is not None:
+        sections.append(document_figure(profile.published))
     write_page(out, f"Volume profile of {path.name}", f"Rows of {number(rows.row_size)} {how}", sections)
 
 
@@ -136,8 +190,8 @@ def _price(rows: PriceRows, price: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _node(kind: str, node: Node) -> tuple[str, ...]:
-    return (kind, number(node.price), number(node.width, 3), f"{node.prominence:.0%}", f"{node.share:.1%}")
+def _node(node: Node | Peak) -> tuple[str, str, str]:
+    return number(node.price), number(node.width, 3), f"{node.prominence:.0%}"
 
 
 def _sketch(rows: PriceRows, area: ValueArea) -> str:
