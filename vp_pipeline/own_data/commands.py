@@ -94,7 +94,8 @@ def profile(
 
     With --nodes document they are the peaks of the published curve that stand out by 0.3 of its maximum: a
     kernel density of the closes weighted by volume, with a bandwidth of 0.1 of their deviation, on 500
-    samples from the lowest to the highest close. --json and --html have the curve and its histogram of 150 bins.
+    samples from the lowest to the highest close. --json and --html have the curve and its histogram of 150
+    bins.
     """
     if share > 1:
         raise click.BadParameter(f"{share} is above 1", param_hint="--share")
@@ -174,7 +175,7 @@ def volatility(file: Path, estimator: str, window: int, periods_per_year: float,
 )
 @click.option(
     "--recipe",
-    type=click.Choice(["standard", "published"]),
+    type=click.Choice(["standard", "document"]),
     default="standard",
     show_default=True,
     help="The table as it should be, or as the second document computes it, for comparison.",
@@ -214,9 +215,9 @@ def sessions(
     _one_output(print_json, html)
     if bars is not None and (print_json or html is not None):
         raise click.UsageError("--bars excludes --json and --html: give one")
-    if recipe == "published":
+    if recipe == "document":
         if bars is not None or html is not None or preset != "document":
-            raise click.UsageError("--recipe published has no --bars, no --html and one --preset, document")
+            raise click.UsageError("--recipe document has no --bars, no --html and one --preset, document")
         from vp_pipeline.own_data import sessions_published
 
         table = sessions_published.make(file, first_weekday)

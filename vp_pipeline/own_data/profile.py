@@ -171,7 +171,7 @@ def write_html(out: Path, path: Path, profile: Profile, how: str) -> None:
     table = pd.DataFrame(
         {"level": ["POC", "VAH", "VAL", "total volume"], "value": [*levels, number(rows.total, 8)]}
     )
-    sections: list["Section"]
+    sections: list[Section]
     if {"open_time", *PRICES} <= set(profile.candles):
         figure = volume_profile_figure(profile.candles, rows, area, "Volume by price", nodes=profile.nodes)
         sections = [figure, table]

@@ -1,4 +1,4 @@
-"""Sessions of a file by the second document's own recipe: `vp sessions --recipe published`.
+"""Sessions of a file by the second document's own recipe: `vp sessions --recipe document`.
 
 Here belongs showing it; the recipe is in `analytics.published_sessions`.
 """
@@ -25,7 +25,7 @@ def make(path: Path, first_weekday: int) -> pd.DataFrame:
 
 def document(table: pd.DataFrame) -> dict[str, object]:
     """For JSON."""
-    return {"recipe": "published", "rows": table.to_dict("records")}
+    return {"recipe": "document", "rows": table.to_dict("records")}
 
 
 def text(path: Path, table: pd.DataFrame) -> str:

@@ -125,8 +125,8 @@ def test_times_are_needed(tmp_path: Path) -> None:
         ("--preset", "other"),
         ("--json", "--html", "page.html"),
         ("--bars", "x.csv", "--json"),
-        ("--recipe", "published", "--html", "page.html"),
-        ("--recipe", "published", "--preset", "exchange"),
+        ("--recipe", "document", "--html", "page.html"),
+        ("--recipe", "document", "--preset", "exchange"),
     ],
 )
 def test_wrong_options_are_usage_errors(tmp_path: Path, options: tuple[str, ...]) -> None:
@@ -136,11 +136,11 @@ def test_wrong_options_are_usage_errors(tmp_path: Path, options: tuple[str, ...]
 def test_the_published_recipe_counts_days_by_rows(tmp_path: Path) -> None:
     # Two real days of hours are half a published one.
     file = write(tmp_path, HEADER, *hours("2024-01-07", 48))
-    document = found(file, "--recipe", "published", "--first-weekday", "2")
+    document = found(file, "--recipe", "document", "--first-weekday", "2")
     days = {row["name"]: row["bars"] for row in document["rows"] if row["grouping"] == "weekday"}
     assert {name: bars for name, bars in days.items() if bars} == {"Tue": 48}
-    assert document["recipe"] == "published"
-    shown = run("sessions", file, "--recipe", "published")
+    assert document["recipe"] == "document"
+    shown = run("sessions", file, "--recipe", "document")
     assert shown.exit_code == 0
     assert "by the published recipe, which is kept for comparison" in shown.stdout
     assert "as if every bar had 15 minutes" in shown.stdout
