@@ -46,11 +46,16 @@ def test_on_recorded_trades_spreading_beats_the_close(benchmark: ModuleType, rec
     folder = recorded_data / "kraken_trades_2023-11-17_19"
     trades = pd.read_csv(folder / "trades.csv.gz").rename(columns={"amount": "volume"})
     candles = pd.read_csv(folder / "minutes.csv.gz")
+    off = []
     for _, of_day in trades.groupby(trades["timestamp"] // 86_400_000):
         start, end = of_day["timestamp"].min() // 86_400_000 * 86_400_000, of_day["timestamp"].max()
         minutes = candles[(candles["open_time_ms"] >= start) & (candles["open_time_ms"] <= end)]
-        misplaced = benchmark.placement_errors(minutes, of_day, 10).set_index("placement")["misplaced"]
-        assert 0.15 < misplaced["uniform"] < 0.30
-        assert 0.15 < misplaced["touched"] < 0.30
-        assert 0.30 < misplaced["close"] < 0.55
+        found = benchmark.placement_errors(minutes, of_day, 10).set_index("placement")
+        misplaced = found["misplaced"].round(2)
+        assert 0.18 <= misplaced["uniform"] <= 0.28
+        assert 0.18 <= misplaced["touched"] <= 0.28
+        assert 0.33 <= misplaced["close"] <= 0.53
         assert misplaced["trades"] == 0
+        off.append(found["poc_error"]["uniform"])
+    # On thin days several rows have about as much volume as the POC.
+    assert off == pytest.approx([0, -210, -550])

@@ -231,11 +231,14 @@ def test_spot_closes_come_near_the_published_futures(recorded_data: Path) -> Non
         days = pd.DatetimeIndex(pd.to_datetime(bars["open_time"], utc=True)).tz_localize(None)
         columns[symbol] = daily_returns(bars["open"], bars["close"]).set_axis(days)
     returns = pd.DataFrame(columns)
-    for rows in (S1_S2, S3):
-        printed = table({day: row[:5] for day, row in rows.items()})
-        both = printed.index.intersection(returns.index)
-        assert len(both) >= 5
-        assert np.abs(returns.loc[both] - printed.loc[both]).max(axis=None) < 0.01
+    printed = table({day: row[:5] for rows in (S1_S2, S3) for day, row in rows.items()})
+    apart = (returns.loc[printed.index] - printed).abs()
+    # Solana fell by 14 % that day, in a market of a few months: spot and perpetual closed further apart.
+    wild = (pd.Timestamp("2021-01-05"), "SOLUSDT")
+    assert apart.at[wild] == pytest.approx(0.00862, abs=5e-6)
+    apart.at[wild] = 0
+    assert len(apart) == 19
+    assert apart.to_numpy().max() <= 0.005
     result = strategy_returns(returns, mean_reversion(returns))
     for day, row in S3.items():
         assert result[pd.Timestamp(day)] == pytest.approx(row[5], abs=0.005)
