@@ -16,13 +16,11 @@ from dagster import (
     MaterializeResult,
     PartitionsDefinition,
 )
-from rich.console import Console
-from rich.table import Table as TextTable
 
 from vp_pipeline.assets import checks, clocks, healing, intake
 from vp_pipeline.assets.candles import COVERAGE_KEY, candles_key
 from vp_pipeline.assets.intake import Answers
-from vp_pipeline.assets.outcomes import tell_outcome
+from vp_pipeline.assets.outcomes import table_text, tell_outcome
 from vp_pipeline.assets.partitions import hour_key, window_of
 from vp_pipeline.catalog import Market
 from vp_pipeline.exchanges import pace, spot
@@ -129,7 +127,7 @@ def _explain(
 ) -> None:
     """One log message with a line a market; a failure if no market at all could be fetched."""
     names = ("market", "rows", "none", "unknown", "lost", "new", "revised", "healed", "why")
-    table = TextTable(*names, box=None)
+    rows = []
     own = told[(told["hour"] >= window.start) & (told["hour"] < window.end)]
     for number, answer in asked.items():
         hours = own[own["market_id"] == number]
@@ -138,14 +136,11 @@ def _explain(
         news = [str(done.inserted + done.finalized), str(done.revised)] if done else ["", ""]
         healed = str(sum(len(fetched.frame) for fetched in list(answer.fetched)[1:]))
         why = "; ".join(dict.fromkeys(reason for reason in hours["reason"] if reason))
-        table.add_row(answer.market.name, *counts, *news, healed, why)
-    console = Console(width=220, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
+        rows.append((answer.market.name, *counts, *news, healed, why))
     tell_outcome(
         context,
         "markets fetched",
-        capture.get(),
+        table_text(names, rows),
         count=len(asked),
         failed={one.market.name: one.failure.reason for one in asked.values() if one.failure is not None},
         if_none="No market could be fetched. See the reason of each; `vp doctor` names what is reachable.",

@@ -14,15 +14,13 @@ from dagster import (
     AssetObservation,
     MaterializeResult,
 )
-from rich.console import Console
-from rich.table import Table as TextTable
 
 from vp_pipeline.assets import aggregate_run, hour_profiles_run
 from vp_pipeline.assets.history import COVERAGE_KEY, Event, bars_key, market_key
 from vp_pipeline.assets.history_klines import LoadedBars, load_bars
 from vp_pipeline.assets.history_spot import Loaded, SpotHistory
 from vp_pipeline.assets.keys import MONTH_FORMAT
-from vp_pipeline.assets.outcomes import tell_outcome
+from vp_pipeline.assets.outcomes import table_text, tell_outcome
 from vp_pipeline.assets.partitions import window_of
 from vp_pipeline.catalog import Klines, Market
 from vp_pipeline.recordings.folder import RecordingError
@@ -149,17 +147,15 @@ def _market_event(load: Loaded, month: Window) -> Event:
 
 def _explain(context: AssetExecutionContext, loads: Sequence[Loaded]) -> None:
     """One log message with a line a market; a failure if no market came to an end."""
-    table = TextTable("market", "rows", "new", "revised", "empty", "unfetchable", "unknown", "why", box=None)
+    names = ("market", "rows", "new", "revised", "empty", "unfetchable", "unknown", "why")
+    rows = []
     for load in loads:
         numbers = (load.got, load.new, load.revised, load.empty, load.unfetchable, load.unknown)
-        table.add_row(load.market.name, *map(str, numbers), _why(load))
-    console = Console(width=240, color_system=None)
-    with console.capture() as capture:
-        console.print(table)
+        rows.append((load.market.name, *map(str, numbers), _why(load)))
     tell_outcome(
         context,
         "markets loaded",
-        capture.get(),
+        table_text(names, rows),
         count=len(loads),
         failed={load.market.name: _why(load) for load in loads if load.unknown},
         if_none=f"No market could be loaded whole. {_GOES_ON}",

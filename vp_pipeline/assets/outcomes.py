@@ -1,11 +1,27 @@
 """How a step that works for many side by side says what came of it: some may fail, all may not.
 
-Here belong the log message and the failure. Events, and the lines of each message, are for the steps.
+Here belong the form of the log message and the failure. Events, and what the lines say, are for the steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from dagster import AssetExecutionContext, Failure, MetadataValue
+
+_WIDTH = 240
+
+
+def table_text(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table for a log message: a line each, long cells broken."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*names, box=None)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(width=_WIDTH, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
 
 
 def tell_outcome(

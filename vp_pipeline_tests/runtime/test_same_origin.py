@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -196,7 +195,8 @@ def test_what_is_no_request_passes() -> None:
     async def app(scope: Any, *_: object) -> None:
         seen.append(scope["type"])
 
-    asyncio.run(SameOrigin(app, URL)({"type": "lifespan"}, SimpleNamespace(), SimpleNamespace()))  # type: ignore[arg-type]
+    nobody: Any = None
+    asyncio.run(SameOrigin(app, URL)({"type": "lifespan"}, nobody, nobody))
     assert seen == ["lifespan"]
 
 
