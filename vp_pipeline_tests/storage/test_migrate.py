@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
-from vp_pipeline.storage import migrate, rows
+from vp_pipeline.storage import migrate, rows, stale
 from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.embedded import EmbeddedPostgres
 from vp_pipeline.storage.markets import market_ids
@@ -197,6 +197,36 @@ def test_what_any_later_version_stored_is_kept(postgres_server: EmbeddedPostgres
         ("hour", 60, 4.0, 5_370.0),
         ("hour", 30, 4.0, 4_035.0),
     ]
+
+
+def test_what_was_made_and_given_up_before_the_tenth_version_is_made_and_asked_for_again(
+    postgres_server: EmbeddedPostgres,
+) -> None:
+    url = postgres_server.url("before_the_tenth")
+    migrate.create_database(url)
+    migrate.upgrade(url, "0009")
+    given_up = {
+        "the exchange has banned this address until 2026-01-01 12:02:30: ask it less often": "unknown",
+        "the exchange has an error (HTTP 429); it wants no request before 2026-01-01 00:00:00 UTC": "unknown",
+        "kraken serves the last 719 minutes alone": "unfetchable",
+    }
+    with transaction(url) as connection:
+        for statement in OF_EVERY_VERSION.split(";\n"):
+            connection.execute(statement)
+        for day, reason in enumerate(given_up, 2):
+            connection.execute(
+                "INSERT INTO coverage_run VALUES (1, %s, %s, 'unfetchable', %s)",
+                [datetime(2026, 1, day, tzinfo=UTC), datetime(2026, 1, day, 1, tzinfo=UTC), reason],
+            )
+        # One hour waits already.
+        stale.mark(connection, stale.AGGREGATE, "BTC", [datetime(2026, 1, 1, tzinfo=UTC)])
+    migrate.upgrade(url)
+    with transaction(url) as connection:
+        assert stale.pending(connection, stale.AGGREGATE, "BTC") == [
+            datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)
+        ]
+        found = connection.execute("SELECT reason, state FROM coverage_run WHERE reason <> ''").fetchall()
+        assert dict(found) == given_up
 
 
 def test_a_query_by_market_looks_into_its_partition_alone(postgres_server: EmbeddedPostgres) -> None:
