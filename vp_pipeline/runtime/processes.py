@@ -157,7 +157,7 @@ class Processes:
         for process in psutil.process_iter():
             if session and child_of(process) == str(self.home) and _session(process.pid) == session:
                 process.kill()
-        child.process.wait()
+        _bury(child)
 
     def stop(self, first: str | None = None) -> None:
         """End all children, with all that they have started; `first` is over before the others are told."""
@@ -166,7 +166,7 @@ class Processes:
             self._end_first(self.children[first])
         end_all(self.home, GRACE_SECONDS - (time.monotonic() - begun))
         for child in self.children.values():
-            child.process.wait()
+            _bury(child)
         self.children.clear()
 
     def _end_first(self, child: Child) -> None:
@@ -175,6 +175,12 @@ class Processes:
             child.process.wait(_FIRST_SECONDS)
         except subprocess.TimeoutExpired:
             self.end(child.name)
+
+
+def _bury(child: Child) -> None:
+    """Wait for a child that is over; one too young for the system to tell its mark is killed first."""
+    child.process.kill()
+    child.process.wait()
 
 
 def shorten(log: Path, limit: int = LOG_LIMIT) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from vp_pipeline.runtime import guard as guards
@@ -44,6 +45,8 @@ class Watched:
         """Start what stands in for the database server."""
         command = ["postgres", "-c", "import time; time.sleep(600)", str(self._data)]
         self.server = subprocess.Popen(command, executable=sys.executable)
+        # Where processors are short, the system tells the command line only some time after the start.
+        until(lambda: bool(psutil.Process(self.server.pid).cmdline()))
         (self._data / "postmaster.pid").write_text(f"{self.server.pid}\n")
 
     def stop(self) -> None:

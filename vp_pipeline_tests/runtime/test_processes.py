@@ -119,6 +119,17 @@ def test_ending_one_child_ends_what_it_started_and_nothing_else(processes: Proce
     assert [process.pid for process in processes_of(processes.home)] == [other.process.pid]
 
 
+def test_a_child_so_young_that_its_mark_cannot_be_read_is_ended_all_the_same(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil.Process, "environ", lambda _process: {})
+    one, two = processes.start("one", SLEEP), processes.start("two", SLEEP)
+    processes.end("one")
+    assert not one.alive and two.alive
+    processes.stop()
+    assert not two.alive
+
+
 def test_leftovers_of_this_folder_are_ended_and_those_of_another_are_not(tmp_path: Path) -> None:
     homes = [tmp_path / "mine", tmp_path / "theirs"]
     children = [
