@@ -1,7 +1,8 @@
-"""The process that `history_peer` times: months of one market, from the sandbox into PostgreSQL.
+"""The process that `history_sides` times: months of some exchanges, from the sandbox into PostgreSQL.
 
-It imports what loading needs and nothing else, as freqtrade's does. Run by `history_peer` as
-`python benchmarks/history_process.py EXCHANGE FIRST_MONTH COUNT`, with the variables of the platform.
+The markets are those of the markets file. It imports what loading needs and nothing else, as freqtrade's
+does. Run by `history_sides` as
+`python benchmarks/history_process.py FIRST_MONTH COUNT EXCHANGE...`, with the variables of the platform.
 """
 
 import sys
@@ -12,9 +13,9 @@ from vp_pipeline.exchanges.archive_file import month_of
 from vp_pipeline.settings import load_settings
 
 
-def main(exchange: str, first: str, count: str) -> None:
+def main(first: str, count: str, *exchanges: str) -> None:
     settings = load_settings()
-    chosen = [market for market in settings.catalog.markets if market.exchange == exchange]
+    chosen = [market for market in settings.catalog.markets if market.exchange in exchanges]
     history = SpotHistory(settings, settings.database_url.get_secret_value())
     month = month_of(datetime.strptime(first, "%Y-%m").replace(tzinfo=UTC))
     for _ in range(int(count)):

@@ -65,6 +65,7 @@ BENCHMARKS = (
     Benchmark(
         "history_peer", "History against freqtrade, without Dagster's runs", "", "--archive-months 1 --runs 1"
     ),
+    Benchmark("history_venues", "A month of ten exchanges against freqtrade", "", "--runs 1"),
     Benchmark("function_peers", "Profile and density against others", "", "--candles 1440 44640 --runs 1"),
     Benchmark("tick_write", "Writing a tick", "--rows 10000 1000000 5000000", "--rows 10000 100000"),
     Benchmark("history_load", "Loading history", "", "--months 1 --runs 3"),

@@ -7,9 +7,10 @@ knows is not asked for again, but for files of the archive that were revised.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 import pandas as pd
 
@@ -36,8 +37,8 @@ from vp_pipeline.windows import DAY, MINUTE, Window, floor, midnight, minus
 # Final: no other source is asked about such a minute, but about the last the archive and a person's files.
 KNOWN = ("got", "exchange-empty")
 SETTLED = (*KNOWN, "unfetchable")
-# Minutes of a market in one round of requests, which is committed as a whole.
-ROUND = 14 * DAY
+# Minutes of a market in one round of requests, which is committed as a whole: two make the longest month.
+ROUND = 16 * DAY
 _MOST_PIECES = 100
 # Pieces of a round that are asked for side by side: enough that an exchange's limit is what is waited for.
 _AT_ONCE = 5
@@ -184,48 +185,52 @@ class SpotHistory:
         load.add(source, stored)
 
     async def _from_exchanges(self, loads: Sequence[Loaded], line: Pace | None) -> None:
-        """Ask the exchanges for what is left, side by side, a round at a time."""
+        """Ask the exchanges for what is left, side by side, a round at a time, kept during the next."""
         left = {load.number: gathered(self._left(load), _page(load)) for load in loads}
         asked = [load for load in loads if left[load.number]]
         hosts = {load.market.exchange: self._settings.exchange_host(load.market.exchange) for load in asked}
         cache = self._settings.listings_folder
-        while asked:
-            rounds = {
-                load.number: pieces(left[load.number], _page(load), ROUND, _MOST_PIECES) for load in asked
-            }
-            wanted = {(load.market.exchange, load.market.symbol): rounds[load.number] for load in asked}
-            outcomes = await spot.fetch_all(wanted, hosts, cache, at_once=_AT_ONCE, pace=line)
-            answers = {
-                load.number: Answers(
-                    load.market, rounds[load.number], outcomes[load.market.exchange, load.market.symbol]
-                )
-                for load in asked
-            }
-            with transaction(self._url) as connection:
-                now = intake.exchange_time(answers.values())
-                for number, stored in intake.keep(connection, answers, now, final=False).items():
-                    next(load for load in asked if load.number == number).add("exchange", stored)
-            asked = [load for load in asked if self._goes_on(load, answers[load.number], left)]
+        keeping: asyncio.Task[None] | None = None
+        try:
+            while asked:
+                rounds = {
+                    load.number: pieces(left[load.number], _page(load), ROUND, _MOST_PIECES) for load in asked
+                }
+                wanted = {(load.market.exchange, load.market.symbol): rounds[load.number] for load in asked}
+                outcomes = await spot.fetch_all(wanted, hosts, cache, at_once=_AT_ONCE, pace=line)
+                answers = {
+                    load.number: Answers(
+                        load.market, rounds[load.number], outcomes[load.market.exchange, load.market.symbol]
+                    )
+                    for load in asked
+                }
+                if keeping is not None:
+                    await keeping
+                keeping = asyncio.create_task(asyncio.to_thread(self._keep_answers, asked, answers))
+                asked = [load for load in asked if _goes_on(load, answers[load.number], left)]
+        finally:
+            if keeping is not None:
+                await keeping
 
-    def _goes_on(self, load: Loaded, answer: Answers, left: dict[int, list[Window]]) -> bool:
-        """Whether there is more to ask of a market after a round; why not goes into the ledger."""
-        error = next((outcome for outcome in answer.outcomes if isinstance(outcome, FetchError)), None)
-        if error is None:
-            done = Window(load.window.start, answer.windows[-1].end)
-            left[load.number] = [part for window in left[load.number] for part in minus(window, [done])]
-            return bool(left[load.number])
-        # A ban passes, and so does another source's trouble: then the load is to be repeated.
-        gone = load.market.retired is not None and error.unlisted and not load.problems
-        load.problems.append(str(error))
+    def _keep_answers(self, asked: Sequence[Loaded], answers: Mapping[int, Answers]) -> None:
+        """Store a round; why a market is not asked any further goes into the ledger."""
         with transaction(self._url) as connection:
-            ledger.record(
-                connection,
-                [
-                    Finding(load.number, window, "unfetchable" if gone else "unknown", error.reason)
-                    for window in self._left(load)
-                ],
-            )
-        return False
+            stored = intake.keep(connection, answers, intake.exchange_time(answers.values()), final=False)
+        for load in asked:
+            if load.number in stored:
+                load.add("exchange", stored[load.number])
+            error = _error_of(answers[load.number])
+            if error is None:
+                continue
+            # A ban passes, and so does another source's trouble: then the load is to be repeated.
+            gone = load.market.retired is not None and error.unlisted and not load.problems
+            load.problems.append(str(error))
+            state: Literal["unknown", "unfetchable"] = "unfetchable" if gone else "unknown"
+            left = self._left(load)
+            with transaction(self._url) as connection:
+                ledger.record(
+                    connection, [Finding(load.number, window, state, error.reason) for window in left]
+                )
 
     def _give_up(self, loads: Sequence[Loaded]) -> None:
         """Note what no source can have; the last minutes of a market that trades are the ticks' affair."""
@@ -255,6 +260,19 @@ def _serves_years(market: Market) -> bool:
 
 def _page(load: Loaded) -> int:
     return traits_of(load.market.exchange).page
+
+
+def _error_of(answer: Answers) -> FetchError | None:
+    return next((outcome for outcome in answer.outcomes if isinstance(outcome, FetchError)), None)
+
+
+def _goes_on(load: Loaded, answer: Answers, left: dict[int, list[Window]]) -> bool:
+    """Whether there is more to ask of a market after a round."""
+    if _error_of(answer) is not None:
+        return False
+    done = Window(load.window.start, answer.windows[-1].end)
+    left[load.number] = [part for window in left[load.number] for part in minus(window, [done])]
+    return bool(left[load.number])
 
 
 def _count(connection: Connection, load: Loaded) -> None:

@@ -6,6 +6,7 @@ Here belongs the round of requests as a whole; one exchange's part of it is in `
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -95,17 +96,20 @@ class _Round:
             self._ahead[exchange] = client.ahead
 
     async def _market(self, client: SpotClient, market: Market) -> None:
-        done, windows = self.outcomes[market], self._wanted[market]
-        for first in range(0, len(windows), self._at_once):
-            if done and time.monotonic() >= self._deadline:
-                return
-            some = windows[first : first + self._at_once]
-            done += await asyncio.gather(*(_window(client, market[1], window) for window in some))
-            if isinstance(done[0], FetchError):
-                del done[1:]
-                return
-            if client.closed_to_us and any(isinstance(outcome, FetchError) for outcome in done[first:]):
-                return
+        done = self.outcomes[market]
+        under_way: deque[asyncio.Task[Outcome]] = deque()
+        async with asyncio.TaskGroup() as group:
+            for window in self._wanted[market]:
+                if len(under_way) == self._at_once:
+                    done.append(await under_way.popleft())
+                    if isinstance(done[-1], FetchError) and (len(done) == 1 or client.closed_to_us):
+                        break
+                if (done or under_way) and time.monotonic() >= self._deadline:
+                    break
+                under_way.append(group.create_task(_window(client, market[1], window)))
+        done += [task.result() for task in under_way]
+        if isinstance(done[0], FetchError):
+            del done[1:]
 
 
 async def _window(client: SpotClient, symbol: str, window: Window) -> Outcome:

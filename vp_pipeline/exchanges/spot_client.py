@@ -85,7 +85,7 @@ class SpotClient:
         if pace is not None:
             self._ccxt.turn = partial(pace.turn, exchange)
         if host is not None:
-            self._ccxt.urls["api"] = _rehosted(self._ccxt.urls["api"], host)
+            self._ccxt.urls["api"] = rehosted(self._ccxt.urls["api"], host)
 
     async def __aenter__(self) -> Self:
         return self
@@ -260,10 +260,10 @@ class SpotClient:
         return markets
 
 
-def _rehosted(urls: Any, host: str) -> Any:
+def rehosted(urls: Any, host: str) -> Any:
     """ccxt's tree of addresses with scheme and host replaced, each path kept."""
     if isinstance(urls, dict):
-        return {name: _rehosted(value, host) for name, value in urls.items()}
+        return {name: rehosted(value, host) for name, value in urls.items()}
     return host + urlsplit(urls).path if isinstance(urls, str) else urls
 
 

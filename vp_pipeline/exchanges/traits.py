@@ -54,7 +54,7 @@ _SPOT_ONLY = {"fetchMarkets": {"types": ["spot"]}}
 TRAITS = {
     "binance": Traits(page=1000, options=_SPOT_ONLY, extras=_KLINE),
     "binanceus": Traits(page=1000, options=_SPOT_ONLY, extras=_KLINE),
-    "bitfinex": Traits(page=1440),
+    "bitfinex": Traits(page=10_000),
     "bitstamp": Traits(page=1000),
     "bybit": Traits(page=1000, options=_SPOT_ONLY, extras=Extras(turnover=6)),
     "coinbaseexchange": Traits(page=300),
@@ -72,7 +72,7 @@ TRAITS = {
         extras=Extras(turnover="vol"),
     ),
     "kraken": Traits(page=720, depth=timedelta(minutes=719), extras=Extras(average=5)),
-    "kucoin": Traits(page=1440, options=_SPOT_ONLY, extras=Extras(turnover=6)),
+    "kucoin": Traits(page=1500, options=_SPOT_ONLY, extras=Extras(turnover=6)),
     "okx": Traits(page=300, until_offset_ms=1, by_clock=True, options=_SPOT_ONLY, extras=Extras(turnover=7)),
 }
 

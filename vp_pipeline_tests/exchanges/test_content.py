@@ -66,7 +66,7 @@ def test_what_was_left_out_is_asked_for_again(fault: dict[str, Any], source: Gen
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"kind": "empty_list"}, "shows no candle at all since 2025-03-0"),
+        ({"kind": "empty_list"}, "shows no candle at all since 2025-0"),
         ({"kind": "garbage_rows"}, "the answer is not candles"),
         ({"kind": "truncated", "connection": "kept"}, "the answer is not candles"),
         ({"kind": "drip", "seconds": 30}, "no answer in time"),
