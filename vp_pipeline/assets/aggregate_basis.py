@@ -49,7 +49,7 @@ def mark_changed(connection: Connection, catalog: Catalog, base: str) -> None:
 
 
 def _basis(catalog: Catalog, base: str) -> Basis:
-    markets = [market for market in catalog.markets if market.base == base]
+    markets = catalog.markets_of(base)
     return {
         "lead": catalog.instruments[base].lead,
         "rates": rates_base(catalog),

@@ -61,7 +61,7 @@ def instruments(request: Request) -> Response:
                     "instrument": name,
                     "row_size": one.row_size,
                     "lead": one.lead,
-                    "markets": sum(market.base == name for market in settings.catalog.markets),
+                    "markets": len(settings.catalog.markets_of(name)),
                     "first_minute": stored and stored.start,
                     "last_minute": stored and stored.end - MINUTE,
                     "change": bar_queries.change_number(connection, name),

@@ -48,7 +48,7 @@ def profile(
     """Volume by price of [start, end) in US dollars, by venue and together, with POC and value area."""
     settings = settings_of(request)
     check_known("instrument", instrument, list(settings.catalog.instruments))
-    names = [one.name for one in settings.catalog.markets if one.base == instrument]
+    names = [one.name for one in settings.catalog.markets_of(instrument)]
     for one in venue or ():
         check_known("venue", one, names)
     if placement == "trades":

@@ -82,7 +82,7 @@ def market(request: Request) -> Response:
         stale=warn,
         follows=state.dates is None and settings.source != "replay",
         lead=known[state.instrument].lead,
-        venues=[one.name for one in settings.catalog.markets if one.base == state.instrument],
+        venues=[one.name for one in settings.catalog.markets_of(state.instrument)],
         timeframes=_timeframes(found),
         placements=PLACEMENTS,
         rules=RULES,

@@ -104,7 +104,7 @@ def view(connection: Connection, settings: Settings, state: State) -> View | Non
     window = state.window(stored)
     timeframe = state.timeframe_of(window)
     state.check_placement(window)
-    markets = [market.name for market in settings.catalog.markets if market.base == base]
+    markets = [market.name for market in settings.catalog.markets_of(base)]
     row_size = settings.catalog.instruments[base].row_size
     venues = venue_queries.venues_of(connection, base, row_size, markets, state.venues)
     by_number, lacking = venue_queries.by_venue(connection, venues, window, state.placement)

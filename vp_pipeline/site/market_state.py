@@ -148,7 +148,7 @@ def read(catalog: Catalog, given: Sequence[tuple[str, str]]) -> State:
                 raise StateError(f"{name}: given twice, as {values[name]} and {value}.")
             values[name] = value
     instrument = _one_of("instrument", values.get("instrument"), list(catalog.instruments))
-    markets = [market.name for market in catalog.markets if market.base == instrument]
+    markets = [market.name for market in catalog.markets_of(instrument)]
     named = [value for name, value in given if name == "venue" and value]
     venues = {_one_of("venue", value, markets) for value in named}
     dates = _dates(values)
