@@ -18,7 +18,8 @@ from dagster import (
 from vp_pipeline.assets import aggregate_run, hour_profiles_run
 from vp_pipeline.assets.history import COVERAGE_KEY, Event, bars_key, market_key
 from vp_pipeline.assets.history_klines import LoadedBars, load_bars
-from vp_pipeline.assets.history_spot import Loaded, SpotHistory
+from vp_pipeline.assets.history_load import Loaded
+from vp_pipeline.assets.history_spot import SpotHistory
 from vp_pipeline.assets.keys import MONTH_FORMAT
 from vp_pipeline.assets.outcomes import table_text, tell_outcome
 from vp_pipeline.assets.partitions import window_of

@@ -7,67 +7,29 @@ knows is not asked for again, but for files of the archive that were revised.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
 import pandas as pd
 
-from vp_pipeline.assets import history_archive, intake
-from vp_pipeline.assets.history_windows import clipped_to, gathered, pieces
-from vp_pipeline.assets.intake import SO_FAR_NONE, Answers
+from vp_pipeline.assets import history_archive
+from vp_pipeline.assets.history_load import KNOWN, Loaded, count, missing
+from vp_pipeline.assets.history_rounds import Rounds
+from vp_pipeline.assets.history_windows import clipped_to
 from vp_pipeline.catalog import Market
-from vp_pipeline.exchanges import archive, pace, spot
+from vp_pipeline.exchanges import archive, pace
 from vp_pipeline.exchanges.archive import ArchiveClient
 from vp_pipeline.exchanges.archive_file import ArchiveFile
 from vp_pipeline.exchanges.errors import FetchError
-from vp_pipeline.exchanges.pace import Pace
 from vp_pipeline.exchanges.spot_client import supported
 from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.recordings.folder import RecordingError, SpotFile, spot_files
 from vp_pipeline.settings import Settings
 from vp_pipeline.storage import archive_files, candles, ledger, stale
-from vp_pipeline.storage.candles import Stored
-from vp_pipeline.storage.connection import Connection, transaction
+from vp_pipeline.storage.connection import transaction
 from vp_pipeline.storage.ledger import Finding
 from vp_pipeline.storage.markets import market_ids
-from vp_pipeline.windows import DAY, MINUTE, Window, floor, midnight, minus
-
-# Final: no other source is asked about such a minute, but about the last the archive and a person's files.
-KNOWN = ("got", "exchange-empty")
-SETTLED = (*KNOWN, "unfetchable")
-# Minutes of a market in one round of requests, which is committed as a whole: two make the longest month.
-ROUND = 16 * DAY
-_MOST_PIECES = 100
-# Pieces of a round that are asked for side by side: enough that an exchange's limit is what is waited for.
-_AT_ONCE = 5
-
-
-@dataclass
-class Loaded:
-    """What came of one market's month; `window` is the part of it that can be over."""
-
-    market: Market
-    number: int
-    window: Window
-    rows_from: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    new: int = 0
-    revised: int = 0
-    problems: list[str] = field(default_factory=list)
-    got: int = 0
-    empty: int = 0
-    unknown: int = 0
-    unfetchable: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    def add(self, source: str, stored: Stored) -> None:
-        """Count what a source brought."""
-        new = stored.inserted + stored.finalized
-        if new:
-            self.rows_from[source] += new
-        self.new += new
-        self.revised += stored.revised
+from vp_pipeline.windows import DAY, MINUTE, Window, floor, midnight
 
 
 class SpotHistory:
@@ -75,6 +37,7 @@ class SpotHistory:
 
     def __init__(self, settings: Settings, database_url: str, now: datetime | None = None) -> None:
         self._settings, self._url = settings, database_url
+        self._rounds = Rounds(settings, database_url)
         self._now = now or datetime.now(UTC)
 
     def load(self, markets: Sequence[Market], month: Window) -> list[Loaded]:
@@ -88,7 +51,7 @@ class SpotHistory:
         asyncio.run(self._load([load for load in loads if load.window], month))
         with transaction(self._url) as connection:
             for load in loads:
-                _count(connection, load)
+                count(connection, load)
         return loads
 
     async def _load(self, loads: Sequence[Loaded], month: Window) -> None:
@@ -98,7 +61,7 @@ class SpotHistory:
             async with ArchiveClient(self._settings.exchange_host(archive.HOST)) as client:
                 await asyncio.gather(*(self._from_archive(client, load, month) for load in in_archive))
         async with pace.shared(self._settings.broker, patient=True) as line:
-            await self._from_exchanges([load for load in loads if _serves_years(load.market)], line)
+            await self._rounds.run([load for load in loads if _serves_years(load.market)], line)
         self._give_up([load for load in loads if not _serves_years(load.market)])
 
     def _loadable(self, market: Market, month: Window) -> Window:
@@ -107,11 +70,6 @@ class SpotHistory:
         if market.retired is not None:
             ends.append(midnight(market.retired) + DAY)
         return Window(month.start, max(month.start, min(ends)))
-
-    def _left(self, load: Loaded, known: Sequence[str] = SETTLED) -> list[Window]:
-        with transaction(self._url) as connection:
-            runs = ledger.runs(connection, [load.number], load.window)[load.number]
-        return minus(load.window, [Window(run.start, run.end) for run in runs if run.state in known])
 
     def strangers(self) -> list[SpotFile]:
         """A person's files of markets that the markets file does not have: nothing of them is loaded.
@@ -137,7 +95,7 @@ class SpotHistory:
             return
         for load in loads:
             for file in by_market[load.market.exchange, load.market.symbol]:
-                left = self._left(load, KNOWN)
+                left = missing(self._url, load, KNOWN)
                 if not left:
                     break
                 try:
@@ -153,7 +111,7 @@ class SpotHistory:
         file = ArchiveFile(load.market.base + load.market.quote, "1m", month)
         with transaction(self._url) as connection:
             known = archive_files.known(connection, history_archive.paths_of(file))
-        left = self._left(load, KNOWN)
+        left = missing(self._url, load, KNOWN)
         if not left and not known:
             return
         try:
@@ -184,54 +142,6 @@ class SpotHistory:
                 archive_files.remember(connection, archived.file.path, archived.sha256, rows)
         load.add(source, stored)
 
-    async def _from_exchanges(self, loads: Sequence[Loaded], line: Pace | None) -> None:
-        """Ask the exchanges for what is left, side by side, a round at a time, kept during the next."""
-        left = {load.number: gathered(self._left(load), _page(load)) for load in loads}
-        asked = [load for load in loads if left[load.number]]
-        hosts = {load.market.exchange: self._settings.exchange_host(load.market.exchange) for load in asked}
-        cache = self._settings.listings_folder
-        keeping: asyncio.Task[None] | None = None
-        try:
-            while asked:
-                rounds = {
-                    load.number: pieces(left[load.number], _page(load), ROUND, _MOST_PIECES) for load in asked
-                }
-                wanted = {(load.market.exchange, load.market.symbol): rounds[load.number] for load in asked}
-                outcomes = await spot.fetch_all(wanted, hosts, cache, at_once=_AT_ONCE, pace=line)
-                answers = {
-                    load.number: Answers(
-                        load.market, rounds[load.number], outcomes[load.market.exchange, load.market.symbol]
-                    )
-                    for load in asked
-                }
-                if keeping is not None:
-                    await keeping
-                keeping = asyncio.create_task(asyncio.to_thread(self._keep_answers, asked, answers))
-                asked = [load for load in asked if _goes_on(load, answers[load.number], left)]
-        finally:
-            if keeping is not None:
-                await keeping
-
-    def _keep_answers(self, asked: Sequence[Loaded], answers: Mapping[int, Answers]) -> None:
-        """Store a round; why a market is not asked any further goes into the ledger."""
-        with transaction(self._url) as connection:
-            stored = intake.keep(connection, answers, intake.exchange_time(answers.values()), final=False)
-        for load in asked:
-            if load.number in stored:
-                load.add("exchange", stored[load.number])
-            error = _error_of(answers[load.number])
-            if error is None:
-                continue
-            # A ban passes, and so does another source's trouble: then the load is to be repeated.
-            gone = load.market.retired is not None and error.unlisted and not load.problems
-            load.problems.append(str(error))
-            state: Literal["unknown", "unfetchable"] = "unfetchable" if gone else "unknown"
-            left = self._left(load)
-            with transaction(self._url) as connection:
-                ledger.record(
-                    connection, [Finding(load.number, window, state, error.reason) for window in left]
-                )
-
     def _give_up(self, loads: Sequence[Loaded]) -> None:
         """Note what no source can have; the last minutes of a market that trades are the ticks' affair."""
         for load in loads:
@@ -242,7 +152,7 @@ class SpotHistory:
                 end = min(end, floor(self._now - depth, DAY) - DAY)
                 why = f"{market.exchange} serves the last {depth // MINUTE} minutes alone"
             old = Window(load.window.start, max(load.window.start, end))
-            left = [window.intersect(old) for window in self._left(load)]
+            left = [window.intersect(old) for window in missing(self._url, load)]
             reason = f"{why}, and no file of VP_HISTORY_FILES has the candle"
             with transaction(self._url) as connection:
                 ledger.record(
@@ -256,37 +166,3 @@ def _symbol_of(file: SpotFile) -> tuple[str, str]:
 
 def _serves_years(market: Market) -> bool:
     return supported(market.exchange) and traits_of(market.exchange).depth is None
-
-
-def _page(load: Loaded) -> int:
-    return traits_of(load.market.exchange).page
-
-
-def _error_of(answer: Answers) -> FetchError | None:
-    return next((outcome for outcome in answer.outcomes if isinstance(outcome, FetchError)), None)
-
-
-def _goes_on(load: Loaded, answer: Answers, left: dict[int, list[Window]]) -> bool:
-    """Whether there is more to ask of a market after a round."""
-    if _error_of(answer) is not None:
-        return False
-    done = Window(load.window.start, answer.windows[-1].end)
-    left[load.number] = [part for window in left[load.number] for part in minus(window, [done])]
-    return bool(left[load.number])
-
-
-def _count(connection: Connection, load: Loaded) -> None:
-    """Fill in what the ledger says of the month."""
-    totals: dict[str, int] = defaultdict(int)
-    reasons: dict[str, int] = defaultdict(int)
-    if load.window:
-        for run in ledger.runs(connection, [load.number], load.window)[load.number]:
-            minutes = Window(run.start, run.end).count(MINUTE)
-            if run.reason == SO_FAR_NONE:
-                continue  # the last minutes of a market that may be quiet: ticks ask again
-            totals[run.state] += minutes
-            if run.state in ("unknown", "unfetchable"):
-                reasons[run.reason] += minutes
-    load.got, load.empty = totals["got"], totals["exchange-empty"]
-    load.unknown, load.unfetchable = totals["unknown"], totals["unfetchable"]
-    load.reasons = dict(sorted(reasons.items(), key=lambda item: -item[1]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dagster import AssetKey, DagsterEventType, DagsterInstance, Definitions, ExecuteInProcessResult
 
-from vp_pipeline.assets import history_spot
+from vp_pipeline.assets import history_rounds
 from vp_pipeline.assets.aggregate_run import recompute
 from vp_pipeline.assets.build import build_defs
 from vp_pipeline.assets.history_klines import load_bars
@@ -120,7 +120,7 @@ def test_a_market_without_an_answer_is_observed_and_a_run_of_nothing_else_fails(
     here: Platform, definitions: Definitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.forget()
-    monkeypatch.setattr(history_spot, "ROUND", DAY)
+    monkeypatch.setattr(history_rounds, "ROUND", DAY)
     here.faults({"exchange": "bitstamp", "kind": "status", "status": 451})
     bitstamp = AssetKey(["history", "bitstamp", "btc_usd"])
     with_another = run(definitions, HISTORY_JOB, "2022-11", [bitstamp, FTX, COVERAGE])

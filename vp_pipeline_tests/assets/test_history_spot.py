@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vp_pipeline.assets import history_spot
-from vp_pipeline.assets.history_spot import Loaded, SpotHistory
+from vp_pipeline.assets import history_rounds
+from vp_pipeline.assets.history_load import Loaded
+from vp_pipeline.assets.history_spot import SpotHistory
 from vp_pipeline.assets.intake import SO_FAR_NONE
 from vp_pipeline.sandbox.archive import revised
 from vp_pipeline.sandbox.clock import Clock
@@ -280,7 +281,7 @@ class KilledError(BaseException):
 def test_a_load_cut_off_anywhere_and_resumed_equals_one_go(
     here: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_spot, "ROUND", timedelta(hours=6))
+    monkeypatch.setattr(history_rounds, "ROUND", timedelta(hours=6))
     names = [USDT, "bitstamp BTC/USD", "coinbaseexchange BTC/USDT"]
     window, now = month(2025, 3), datetime(2025, 3, 2, 6, tzinfo=UTC)
     here.clock.set(
