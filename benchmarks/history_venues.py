@@ -2,8 +2,9 @@
 
 What the platform is for is many markets. Ours loads them side by side in one process, each exchange at its
 own pace; `freqtrade download-data` takes one exchange, so it is started for one after the other, and for all
-at once, which takes the memory of all. Which sides, sources and delays these are is in `history_peer`; each
-side's rows must be as many for every load.
+at once, which takes the memory of all. All wait for the slowest exchange's own limit of requests: the 149
+pages of OKX's month, one in 110 ms by ccxt, are 16 s. Which sides, sources and delays these are is in
+`history_peer`; each side's rows must be as many for every load.
 
 Run it with `python benchmarks/history_venues.py [--months N] [--runs N]`.
 """

@@ -108,7 +108,7 @@ class _Round:
                     break
                 under_way.append(group.create_task(_window(client, market[1], window)))
         done += [task.result() for task in under_way]
-        if isinstance(done[0], FetchError):
+        if done and isinstance(done[0], FetchError):
             del done[1:]
 
 

@@ -91,6 +91,42 @@ def test_windows_side_by_side_are_as_one_after_the_other(
     run(source, work)
 
 
+def test_a_window_begins_when_one_ends_and_not_all(
+    source: GeneratedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = list(WINDOW.split(WINDOW.count(MINUTE) // 3 * MINUTE))[:3]
+    begun: list[Window] = []
+    third_began = asyncio.Event()
+    fetch = SpotClient.fetch
+
+    async def watched(self: SpotClient, symbol: str, window: Window) -> Fetched:
+        begun.append(window)
+        if window == second:
+            await asyncio.wait_for(third_began.wait(), 10)
+        if window == third:
+            third_began.set()
+        return await fetch(self, symbol, window)
+
+    monkeypatch.setattr(SpotClient, "fetch", watched)
+
+    async def work(here: World) -> None:
+        key = ("bybit", "BTC/USDT")
+        windows = [first, second, third]
+        found = (await spot.fetch_all({key: windows}, here.hosts, None, ONCE, at_once=2))[key]
+        assert [outcome.window for outcome in found if isinstance(outcome, Fetched)] == windows
+        assert begun == windows
+
+    run(source, work)
+
+
+def test_a_market_of_which_nothing_is_wanted_has_no_outcome(source: GeneratedSource) -> None:
+    async def work(here: World) -> None:
+        key = ("bybit", "BTC/USDT")
+        assert await spot.fetch_all({key: []}, here.hosts, None, ONCE) == {key: []}
+
+    run(source, work)
+
+
 @asynccontextmanager
 async def mute_host(connections: list[asyncio.StreamWriter] | None = None) -> AsyncIterator[str]:
     """A host that takes connections, which it lists, and never says a word."""
