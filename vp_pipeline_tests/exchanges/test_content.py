@@ -14,6 +14,7 @@ import pytest
 from vp_pipeline.exchanges.errors import FetchError
 from vp_pipeline.exchanges.frames import Fetched
 from vp_pipeline.exchanges.second_look import DOUBTED
+from vp_pipeline.exchanges.traits import traits_of
 from vp_pipeline.sandbox.candles import Candles, Market
 from vp_pipeline.sandbox.generator import GeneratedSource
 from vp_pipeline.sandbox.source import CandleSource, Label
@@ -66,7 +67,7 @@ def test_what_was_left_out_is_asked_for_again(fault: dict[str, Any], source: Gen
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"kind": "empty_list"}, "shows no candle at all since 2025-0"),
+        ({"kind": "empty_list"}, "shows no candle at all since {page_before} UTC"),
         ({"kind": "garbage_rows"}, "the answer is not candles"),
         ({"kind": "truncated", "connection": "kept"}, "the answer is not candles"),
         ({"kind": "drip", "seconds": 30}, "no answer in time"),
@@ -82,7 +83,8 @@ def test_what_cannot_be_had_is_no_empty_hour(
         outcomes = await fetch_all(wanted, WINDOW, here.hosts, None, replace(ONCE, timeout_seconds=1.5))
         for key, outcome in outcomes.items():
             assert isinstance(outcome, FetchError), key
-            assert words in outcome.reason, outcome
+            page_before = WINDOW.start - traits_of(key[0]).page * MINUTE
+            assert words.format(page_before=f"{page_before:%Y-%m-%d %H:%M}") in outcome.reason, outcome
             assert outcome.retryable
 
     run(source, work)
