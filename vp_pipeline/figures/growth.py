@@ -38,5 +38,6 @@ def growth_figure(returns: pd.DataFrame, title: str = "", split: pd.Timestamp | 
             annotation={"text": "out of sample", "font": {"size": 11}},
             annotation_position="top left",
         )
-    figure.update_yaxes(type="log", title_text="Growth of 1", dtick="D2")
+    # Without a format the steps between powers of ten show their first digit alone: 2 for 20, 5 for 0.5.
+    figure.update_yaxes(type="log", title_text="Growth of 1", dtick="D2", tickformat="~g")
     return figure.update_layout(hovermode="x")

@@ -60,6 +60,13 @@ def test_charts_draw_without_a_complaint_or_a_foreign_request(visit: Visit, path
     visit.was_clean()
 
 
+def test_growth_is_written_in_full_between_powers_of_ten(visit: Visit) -> None:
+    page = visit.open("/strategies")
+    page.wait_for_selector(".chart .ytick text")
+    page.evaluate("Plotly.relayout(document.querySelector('.chart'), {'yaxis.range': [-0.5, 1.5]})")
+    assert page.locator(".chart .ytick text").all_text_contents() == ["0.5", "1", "2", "5", "10", "20"]
+
+
 @pytest.mark.parametrize("path", ["/sessions", "/artifacts/", "/status", "/missing"])
 def test_pages_without_charts_are_clean_and_do_not_load_plotly(visit: Visit, path: str) -> None:
     visit.open(path)
